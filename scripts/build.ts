@@ -1,0 +1,77 @@
+/** Bundles what ships: one CommonJS file a program under dist/, with the licences of what it contains beside it. */
+import { existsSync } from "node:fs";
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { build, type BuildOptions } from "esbuild";
+
+const ROOT = join(import.meta.dirname, "..");
+const DIST = join(ROOT, "dist");
+
+/** Each program's entry, by the name of its bundle. */
+const programs = {
+  "keybound-agent.cjs": "agent/main.ts",
+  "keybound.cjs": "operator/main.ts",
+  "keybound-relay.cjs": "relay/main.ts",
+} as const;
+
+/**
+ * Bundles a file of ours for a browser, where `#primitives` is noble, and returns the script as an ES module. Throws
+ * when it reaches a module of Node's.
+ */
+export async function bundleForBrowser(entry: string): Promise<string> {
+  const result = await build({
+    ...shared(entry),
+    platform: "browser",
+    target: "es2024",
+    format: "esm",
+    legalComments: "inline",
+    write: false,
+  });
+  const [bundle] = result.outputFiles;
+  if (bundle === undefined) throw new Error(`internal error: esbuild wrote nothing for ${entry}`);
+  return bundle.text;
+}
+
+async function bundlePrograms(): Promise<void> {
+  const missing = Object.values(programs).filter((entry) => !existsSync(join(ROOT, entry)));
+  if (missing.length > 0) throw new Error(`nothing to bundle at ${missing.join(", ")}`);
+  await rm(DIST, { recursive: true, force: true });
+  await mkdir(DIST, { recursive: true });
+  for (const [name, entry] of Object.entries(programs)) {
+    await bundleProgram(name, entry);
+    const { size } = await stat(join(DIST, name));
+    console.log(`dist/${name} ${(size / 1024).toFixed(1)} KiB`);
+  }
+}
+
+async function bundleProgram(name: string, entry: string): Promise<void> {
+  await build({
+    ...shared(entry),
+    platform: "node",
+    target: "node26",
+    format: "cjs",
+    legalComments: "linked",
+    outfile: join(DIST, name),
+  });
+}
+
+function shared(entry: string): BuildOptions {
+  return {
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    keepNames: false,
+    sourcemap: false,
+    logLevel: "warning",
+  };
+}
+
+if (import.meta.main) {
+  try {
+    await bundlePrograms();
+  } catch (error) {
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
