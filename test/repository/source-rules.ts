@@ -1,0 +1,144 @@
+/** The rules of who may import whom and how a file is named and begins, as one function over a tree of sources. */
+import { isBuiltin } from "node:module";
+import { posix } from "node:path";
+import { type Imported, imported } from "./imported.ts";
+
+export const PRODUCT_FOLDERS = ["protocol", "agent", "operator", "relay", "installer", "packaging"] as const;
+export const FOLDERS = [...PRODUCT_FOLDERS, "scripts", "test"] as const;
+
+/** TypeScript sources by their path in the repository, with `/` between folders. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** What of protocol the relay may import: what routes an envelope and proves who connects, nothing that reads a job. */
+export const RELAY_MAY_IMPORT = [
+  "protocol/bytes.ts",
+  "protocol/strict-json.ts",
+  "protocol/limits.ts",
+  "protocol/refusal.ts",
+  "protocol/fields.ts",
+  "protocol/envelope.ts",
+  "protocol/signature.ts",
+  "protocol/key-admission.ts",
+];
+
+/** What the relay must not reach by any path, through files it may import either. */
+export const RELAY_MUST_NOT_REACH = ["protocol/job-body.ts", "protocol/seal.ts", "protocol/hpke.ts"];
+
+const NODE_PRIMITIVES = "protocol/primitives/node.ts";
+const INSTALLER_MAY_SEE_OF_AGENT = /^agent\/(paths|config|binding)/;
+const NAMES_THAT_SAY_NOTHING = /^(utils?|helpers?|common|managers?|services?)$/;
+const MAX_LINES = 400;
+const FIRST_COMMENT = /^(?:#!.*\n)?\s*(\/\*[^]*?\*\/|(?:\/\/.*\n)+)/;
+const SENTENCE = /\w+ \w+ [^]*[.:](\s|$)/;
+
+/** Every breach of a rule as one line `path: what is wrong`, sorted; none when all rules hold. */
+export function breaches(sources: Sources, dependencies: ReadonlySet<string>): readonly string[] {
+  const tree: Tree = new Map([...sources].map(([path, source]) => [path, imported(source)]));
+  const found = [...sources].flatMap(([path, source]) => [
+    ...formBreaches(path, source),
+    ...importBreaches({ path, of: tree.get(path), dependencies }),
+  ]);
+  return [...found, ...relayReachBreaches(tree)].toSorted();
+}
+
+type Tree = ReadonlyMap<string, Imported>;
+
+function formBreaches(path: string, source: string): readonly string[] {
+  const found: string[] = [];
+  const lines = source.split("\n").length - 1;
+  if (NAMES_THAT_SAY_NOTHING.test(posix.basename(path, ".ts"))) found.push(`${path}: its name says nothing`);
+  if (isProduct(path) && !startsWithSentence(source)) found.push(`${path}: does not start with a sentence of comment`);
+  if (folderOf(path) !== "test" && lines > MAX_LINES) found.push(`${path}: ${lines} lines, at most ${MAX_LINES}`);
+  return found;
+}
+
+function startsWithSentence(source: string): boolean {
+  const comment = FIRST_COMMENT.exec(source)?.[1] ?? "";
+  return SENTENCE.test(comment.replaceAll(/^\s*(\/\*\*?|\*\/|\*|\/\/)|\*\/$/gm, "").trim());
+}
+
+type Importer = {
+  readonly path: string;
+  readonly of: Imported | undefined;
+  readonly dependencies: ReadonlySet<string>;
+};
+
+function importBreaches({ path, of, dependencies }: Importer): readonly string[] {
+  if (of === undefined) return [];
+  const reasons = of.specifiers.map((specifier) => {
+    const reason = specifier === undefined ? whyNotComputed(path) : whyNot({ path, specifier, dependencies });
+    return reason === undefined ? [] : [`${path}: imports ${specifier ?? "a computed path"}: ${reason}`];
+  });
+  return [...reasons.flat(), ...(of.hasDefaultExport ? [`${path}: has a default export`] : [])];
+}
+
+function whyNotComputed(path: string): string | undefined {
+  return isProduct(path) ? "what it is cannot be judged" : undefined;
+}
+
+type Import = { readonly path: string; readonly specifier: string; readonly dependencies: ReadonlySet<string> };
+
+/** Why a file may not import this; `undefined` when it may. */
+function whyNot({ path, specifier, dependencies }: Import): string | undefined {
+  if (isBuiltin(specifier)) return whyNotBuiltin(path, specifier);
+  if (specifier === "#primitives") return mayUsePrimitives(path) ? undefined : "only protocol chooses its primitives";
+  if (!specifier.startsWith(".")) return whyNotPackage({ path, specifier, dependencies });
+  const target = posix.join(posix.dirname(path), specifier);
+  if (!(isProduct(path) ? /\.ts$/ : /\.(ts|mjs|json)$/).test(target)) return "does not end in .ts";
+  return maySee(path, target) ? undefined : `${folderOf(path)} may not see it`;
+}
+
+function whyNotBuiltin(path: string, specifier: string): string | undefined {
+  if (!specifier.startsWith("node:")) return "a module of Node's is written with node:";
+  return folderOf(path) === "protocol" && path !== NODE_PRIMITIVES ? `only ${NODE_PRIMITIVES} may use Node` : undefined;
+}
+
+function mayUsePrimitives(path: string): boolean {
+  return folderOf(path) === "protocol" || !isProduct(path);
+}
+
+function whyNotPackage({ path, specifier, dependencies }: Import): string | undefined {
+  if (!isProduct(path)) return undefined;
+  const name = /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
+  return dependencies.has(name) ? undefined : "it is not among the dependencies that ship";
+}
+
+function maySee(path: string, target: string): boolean {
+  const [from, to] = [folderOf(path), folderOf(target)];
+  switch (from) {
+    case "protocol":
+      return to === "protocol";
+    case "agent":
+    case "operator":
+      return to === from || to === "protocol";
+    case "relay":
+      return to === "relay" || RELAY_MAY_IMPORT.includes(target);
+    case "installer":
+      return to === from || to === "protocol" || INSTALLER_MAY_SEE_OF_AGENT.test(target);
+    case "packaging":
+      return to === from || to === "protocol" || to === "installer" || INSTALLER_MAY_SEE_OF_AGENT.test(target);
+    default:
+      return true;
+  }
+}
+
+function relayReachBreaches(tree: Tree): readonly string[] {
+  const reached = new Set([...tree.keys()].filter((path) => folderOf(path) === "relay"));
+  for (const path of reached) for (const target of relativeTargets(path, tree)) reached.add(target);
+  const forbidden = RELAY_MUST_NOT_REACH.filter((path) => reached.has(path));
+  return forbidden.map((path) => `relay: reaches ${path}, so it could read a job`);
+}
+
+function relativeTargets(path: string, tree: Tree): readonly string[] {
+  const specifiers = tree.get(path)?.specifiers ?? [];
+  const relative = specifiers.filter((specifier) => specifier?.startsWith("."));
+  return relative.map((specifier) => posix.join(posix.dirname(path), specifier ?? ""));
+}
+
+function folderOf(path: string): string {
+  return path.split("/")[0] ?? "";
+}
+
+function isProduct(path: string): boolean {
+  return PRODUCT_FOLDERS.some((folder) => folder === folderOf(path));
+}
