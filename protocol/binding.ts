@@ -1,0 +1,93 @@
+// May this package give this device its owner? One decision, from what the device keeps and what its administrator said (SPEC 6.3).
+import type { DeploymentPackage } from "./deployment.ts";
+import type { LogPlace } from "./fields.ts";
+import type { KeyLogView } from "./key-view.ts";
+import { pinOf, readPin } from "./pin.ts";
+import { refuse } from "./refusal.ts";
+
+/** What a bound device keeps of its owner, as far as the decision needs it. */
+export type BoundOwner = {
+  readonly keyLog: KeyLogView;
+  /** `issuedAt` of the deployment whose relays are in use. */
+  readonly deployedAt: number;
+};
+
+export type Consent = {
+  /** The pin on the install command: `--trust`, `TRUST=`. */
+  readonly trust: string | undefined;
+  /** The install command says that another organisation may take the device over. */
+  readonly rebind: boolean;
+  /** A local administrator has confirmed the new owner at a terminal. */
+  readonly confirmed: boolean;
+};
+
+export type BindingDecision =
+  /** There was no owner. */
+  | { readonly type: "bind" }
+  /** The same owner: take later key events, and newer relays where `relays` says so. */
+  | { readonly type: "update"; readonly relays: boolean }
+  /** The same owner, and the package knows nothing newer. */
+  | { readonly type: "keep" }
+  /** Another owner: the one before becomes a tombstone. */
+  | { readonly type: "rebind" };
+
+/** Throws the refusal that decides; the order is SPEC 6.3's. `now` is the later of the system's clock and the floor. */
+export function decideBinding({
+  offered,
+  bound,
+  tombstones,
+  consent,
+  now,
+}: {
+  offered: DeploymentPackage;
+  bound: BoundOwner | undefined;
+  tombstones: ReadonlySet<string>;
+  consent: Consent;
+  now: number;
+}): BindingDecision {
+  const { state, deployment } = offered;
+  const isPinned = checkPin(state.tenant, consent.trust); // 1
+  if (tombstones.has(state.tenant)) throw refuse("tenant-retired", `tenant ${pinOf(state.tenant)}`); // 2
+  if (state.closed) throw refuse("tenant-closed", `tenant ${pinOf(state.tenant)}`); // 3
+  if (deployment.notAfter <= now) throw refuse("package-expired", `ended at ${deployment.notAfter}, here it is ${now}`); // 4
+  if (bound === undefined) return { type: "bind" }; // 5
+  if (bound.keyLog.state.tenant === state.tenant) return sameOwner(offered, bound); // 6
+  checkSuccession(offered, bound, consent.rebind); // 7
+  if (!isPinned && !consent.confirmed) throw refuse("trust-needed", `the package's pin is ${pinOf(state.tenant)}`); // 8
+  return { type: "rebind" };
+}
+
+function checkPin(tenant: string, trust: string | undefined): boolean {
+  if (trust === undefined) return false;
+  const pin = readPin(trust);
+  if (pin !== pinOf(tenant)) throw refuse("package-trust", `--trust ${pin ?? "is no pin"}, the package's pin is ${pinOf(tenant)}`);
+  return true;
+}
+
+/** Never backwards: a shorter log is no news, another line is refused, and a signer revoked since has no say in relays. */
+function sameOwner({ deployment, entries, signers }: DeploymentPackage, { keyLog, deployedAt }: BoundOwner): BindingDecision {
+  const last: LogPlace = deployment.anchor;
+  const shared = Math.min(last.seq, keyLog.state.head.seq);
+  if (entries[shared]?.id !== keyLog.idAt(shared)) throw refuse("log-fork", `entry ${shared} of the package's key log`);
+  const isLonger = last.seq > keyLog.state.head.seq;
+  const stillActive = (operator: string) => keyLog.state.operators.some((active) => active.operator === operator);
+  if (!isLonger && !signers.some(stillActive)) throw refuse("signer-revoked", "the package's signer was revoked since");
+  const relays = deployment.issuedAt > deployedAt;
+  return isLonger || relays ? { type: "update", relays } : { type: "keep" };
+}
+
+/** A later epoch of the same organisation names the present owner among those it replaces; anybody else needs `--rebind`. */
+function checkSuccession({ state }: DeploymentPackage, { keyLog }: BoundOwner, rebind: boolean): void {
+  const owner = keyLog.state;
+  const lineage = new Set([owner.tenant, ...owner.supersedes]);
+  const isRelated = state.supersedes.some((tenant) => lineage.has(tenant));
+  if (isRelated && state.epoch <= owner.epoch) throw refuse("epoch-older", `epoch ${state.epoch}, this device is at ${owner.epoch}`);
+  if (state.supersedes.includes(owner.tenant)) return;
+  if (!rebind) throw refuse("owner-other", `owner ${owner.name} ${pinOf(owner.tenant)}, the package is of ${state.name} ${pinOf(state.tenant)}`);
+}
+
+/** Tenants that become tombstones when this package binds: the owner before, and all that the new one replaces. */
+export function newTombstones({ state }: DeploymentPackage, bound: BoundOwner | undefined): readonly string[] {
+  const before = bound === undefined || bound.keyLog.state.tenant === state.tenant ? [] : [bound.keyLog.state.tenant];
+  return [...new Set([...before, ...state.supersedes])];
+}

@@ -1,0 +1,80 @@
+// The body of a job: everything that decides what happens on the device, sealed to it and named by hash in the manifest (SPEC 8.3).
+import * as v from "valibot";
+import { primitives } from "#primitives";
+import { fromBase64url, toBase64url } from "./bytes.ts";
+import { Digest, label, readFields, whole, Word } from "./fields.ts";
+import {
+  MAX_ARGUMENT_CHARS,
+  MAX_ARGUMENTS,
+  MAX_BODY_BYTES,
+  MAX_ENVIRONMENT,
+  MAX_JOB_TIME_MS,
+  MAX_OUTPUT_BYTES,
+  MAX_PATH_CHARS,
+} from "./limits.ts";
+import { encodeStrict } from "./strict-json.ts";
+
+/** `exec` runs an argument vector without a shell. */
+export const Shell = v.picklist(["sh", "bash", "zsh", "powershell", "pwsh", "cmd", "python", "exec"]);
+export type Shell = v.InferOutput<typeof Shell>;
+
+const noNul = v.check((value: string) => !value.includes("\0"), "text without NUL");
+const Argument = v.pipe(v.string(), v.maxLength(MAX_ARGUMENT_CHARS), noNul);
+const Path = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_PATH_CHARS), noNul);
+const Base64url = v.pipe(
+  v.string(),
+  v.check((spelling) => fromBase64url(spelling) !== undefined, "unpadded base64url"),
+);
+const Variable = v.strictObject({
+  name: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_()]{0,127}$/)),
+  value: Argument,
+});
+
+const JobBody = v.pipe(
+  v.strictObject({
+    /** 32 random bytes, so that the digest in the manifest confirms no guess of a script. */
+    salt: Digest,
+    /** What the signer calls the job. */
+    label: v.exactOptional(label(120)),
+    shell: Shell,
+    /** The script; absent for `exec`. */
+    source: v.exactOptional(v.pipe(v.string(), noNul)),
+    /** Arguments of the script, or for `exec` the program's absolute path and its arguments. */
+    args: v.pipe(v.array(Argument), v.maxLength(MAX_ARGUMENTS)),
+    /** Added to the documented minimum; nothing else reaches the job. */
+    env: v.pipe(
+      v.array(Variable),
+      v.maxLength(MAX_ENVIRONMENT),
+      v.check((env) => new Set(env.map(({ name }) => name)).size === env.length, "distinct names"),
+    ),
+    /** Absolute; the root or system drive where absent. */
+    cwd: v.exactOptional(Path),
+    user: v.variant("as", [
+      v.strictObject({ as: v.literal("system") }),
+      v.strictObject({ as: v.literal("user"), name: v.pipe(v.string(), v.regex(/^[^\s:/\\\0]{1,104}$/)) }),
+    ]),
+    /** Bytes for standard input, base64url; closed where absent. */
+    stdin: v.exactOptional(Base64url),
+    limits: v.strictObject({ timeMs: whole(1, MAX_JOB_TIME_MS), outputBytes: whole(0, MAX_OUTPUT_BYTES) }),
+    /** Jobs of one lock run one after the other on a device. */
+    lock: v.exactOptional(Word),
+    /** Whether ending by a restart of the device is what was meant. */
+    mayReboot: v.boolean(),
+  }),
+  v.check(
+    ({ shell, source, args }) => (shell === "exec" ? source === undefined && args.length > 0 : source !== undefined),
+    "a source for a shell, and for exec none but an argument vector",
+  ),
+);
+export type JobBody = Readonly<v.InferOutput<typeof JobBody>>;
+
+/** Throws a `json-*` or `field-*` refusal. */
+export function readBody(bytes: Uint8Array): JobBody {
+  return readFields(JobBody, bytes, MAX_BODY_BYTES);
+}
+
+/** The body's bytes and what a manifest says of them. */
+export function writeBody(body: JobBody): { bytes: Uint8Array; named: { sha256: string; size: number } } {
+  const bytes = encodeStrict(body);
+  return { bytes, named: { sha256: toBase64url(primitives.sha256(bytes)), size: bytes.length } };
+}

@@ -1,0 +1,187 @@
+// The state of a key log and what each entry does to it; whether an entry may do it is judged elsewhere (SPEC 4.2).
+import { fromBase64url } from "./bytes.ts";
+import type { LogPlace } from "./fields.ts";
+import type { LaterEvent, NewKey, Role, RootKeys } from "./key-event.ts";
+import type { Policy } from "./policy.ts";
+import { refuse } from "./refusal.ts";
+import { thumbprint } from "./signature.ts";
+
+/** A person with an active signature key. `key` is its thumbprint. */
+export type Operator = NewKey & {
+  readonly key: string;
+  /** Place of the event that made this key active. */
+  readonly since: number;
+  /** How long after hearing of it a device lets the key sign jobs; 0 unless it was recovered under a delay. */
+  readonly delayMs: number;
+};
+
+/** How a key's term ended. */
+export type TermEnd = "replaced" | "changed" | "recovered" | "revoked" | "role";
+
+/** One stretch of one key in one role: `from` inclusive, `to` exclusive and absent while it lasts. */
+export type KeyTerm = {
+  readonly key: string;
+  readonly sig: string;
+  readonly operator: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly from: number;
+  readonly to?: number;
+  readonly end?: TermEnd;
+  /** Whether jobs that were accepted under this key and have not begun are dropped. */
+  readonly jobs?: "cancel" | "keep";
+};
+
+/** Evidence of two entries at one place; a revocation in one ends its key for jobs at once (SPEC 4.6). */
+export type Fork = { readonly id: string; readonly seq: number; readonly revokes?: string };
+
+/** Plain data, so that it can be stored and read back as JSON. */
+export type KeyLogState = {
+  readonly tenant: string;
+  readonly name: string;
+  readonly epoch: number;
+  readonly supersedes: readonly string[];
+  readonly head: LogPlace;
+  readonly closed: boolean;
+  readonly operators: readonly Operator[];
+  readonly terms: readonly KeyTerm[];
+  /** Thumbprints of every key that ever stood in the log, recovery and root keys among them. */
+  readonly seen: readonly string[];
+  readonly root: RootKeys;
+  readonly policy: Policy;
+  readonly forks: readonly Fork[];
+};
+
+/** The term in which a key could sign at this place of the log. */
+export function termAt(state: KeyLogState, key: string, seq: number): KeyTerm | undefined {
+  return state.terms.find((term) => term.key === key && term.from <= seq && (term.to === undefined || seq < term.to));
+}
+
+/** The last term of a key, ended or not. */
+export function lastTerm(state: KeyLogState, key: string): KeyTerm | undefined {
+  return state.terms.findLast((term) => term.key === key);
+}
+
+/** Raw key bytes of a field that a schema has checked. */
+export function keyBytes(field: string): Uint8Array {
+  const bytes = fromBase64url(field);
+  if (bytes === undefined) throw new Error("internal error: an unchecked key field");
+  return bytes;
+}
+
+/** Thumbprint of the raw signature key in a checked field. */
+export function fingerprint(field: string): string {
+  return thumbprint(keyBytes(field));
+}
+
+export type Applied = Omit<KeyLogState, "head" | "seen">;
+
+/** The state after an entry, but for its head. Throws where the entry does not fit the state. */
+export function apply(state: KeyLogState, event: LaterEvent): Applied {
+  switch (event.type) {
+    case "operator.add":
+      return addOperator(state, event);
+    case "operator.replace":
+      return succeed(state, event, { end: "replaced", jobs: "cancel", delayMs: 0 });
+    case "operator.change":
+      return succeed(state, event, { end: "changed", jobs: event.jobs, delayMs: 0 });
+    case "operator.recover":
+      if (event.key.recovery === undefined) throw refuse("field-missing", "key.recovery");
+      return succeed(state, event, { end: "recovered", jobs: "cancel", delayMs: state.policy.recoveryDelayMs });
+    case "operator.recovery":
+      return setRecovery(state, event);
+    case "operator.revoke":
+      return revoke(state, event);
+    case "operator.role":
+      return setRole(state, event);
+    case "policy.set":
+      return { ...state, policy: event.policy };
+    case "root.set":
+      return { ...state, root: checkRoot(event.root) };
+    case "tenant.close":
+      return { ...state, closed: true };
+    default:
+      throw new Error(`internal error: no effect for ${JSON.stringify(event satisfies never)}`);
+  }
+}
+
+function addOperator(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.add" }>): Applied {
+  if (state.operators.some(({ operator }) => operator === event.key.operator)) {
+    throw refuse("log-operator-exists", `operator ${event.key.operator}`);
+  }
+  const operator = operatorOf(event.key, { since: event.seq, delayMs: 0 });
+  return { ...state, operators: [...state.operators, operator], terms: [...state.terms, termOf(operator, event.seq)] };
+}
+
+type Succession = Extract<LaterEvent, { type: "operator.replace" | "operator.change" | "operator.recover" }>;
+
+/** A known person's next key: the role stays, the key before ends here. */
+function succeed(
+  state: KeyLogState,
+  event: Succession,
+  { end, jobs, delayMs }: { end: TermEnd; jobs: "cancel" | "keep"; delayMs: number },
+): Applied {
+  const before = currentOperator(state, event.key.operator);
+  if (event.key.role !== before.role) throw refuse("field-invalid", `key.role: ${event.key.role}, must stay ${before.role}`);
+  const after = operatorOf(event.key, { since: event.seq, delayMs });
+  return {
+    ...state,
+    operators: state.operators.map((operator) => (operator.operator === before.operator ? after : operator)),
+    terms: [...endTerm(state.terms, before.key, { to: event.seq, end, jobs }), termOf(after, event.seq)],
+  };
+}
+
+function setRecovery(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.recovery" }>): Applied {
+  const before = currentOperator(state, event.operator);
+  if (event.recovery === undefined && before.recovery === undefined) throw refuse("log-no-change", "there is no recovery key");
+  const { recovery: _ended, ...rest } = before;
+  const after: Operator = { ...rest, ...(event.recovery === undefined ? {} : { recovery: event.recovery }) };
+  return { ...state, operators: state.operators.map((operator) => (operator.key === before.key ? after : operator)) };
+}
+
+export function revoke(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.revoke" }>): Applied {
+  const before = currentOperator(state, event.operator);
+  if (before.key !== event.key) throw refuse("log-operator-unknown", `operator ${event.operator} with key ${event.key}`);
+  return {
+    ...state,
+    operators: state.operators.filter(({ operator }) => operator !== event.operator),
+    terms: endTerm(state.terms, before.key, { to: event.seq, end: "revoked", jobs: event.jobs }),
+  };
+}
+
+function setRole(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.role" }>): Applied {
+  const before = currentOperator(state, event.operator);
+  if (before.role === event.role) throw refuse("log-no-change", `the role is ${event.role}`);
+  const after: Operator = { ...before, role: event.role };
+  return {
+    ...state,
+    operators: state.operators.map((operator) => (operator.operator === event.operator ? after : operator)),
+    terms: [...endTerm(state.terms, before.key, { to: event.seq, end: "role", jobs: "keep" }), termOf(after, event.seq)],
+  };
+}
+
+function currentOperator(state: KeyLogState, id: string): Operator {
+  const operator = state.operators.find((candidate) => candidate.operator === id);
+  if (operator === undefined) throw refuse("log-operator-unknown", `operator ${id}`);
+  return operator;
+}
+
+export function operatorOf(key: NewKey, { since, delayMs }: { since: number; delayMs: number }): Operator {
+  return { ...key, key: fingerprint(key.sig), since, delayMs };
+}
+
+export function termOf({ key, sig, operator, name, role }: Operator, from: number): KeyTerm {
+  return { key, sig, operator, name, role, from };
+}
+
+function endTerm(terms: readonly KeyTerm[], key: string, ending: Required<Pick<KeyTerm, "to" | "end" | "jobs">>): readonly KeyTerm[] {
+  return terms.map((term) => (term.key === key && term.to === undefined ? { ...term, ...ending } : term));
+}
+
+
+/** Throws `field-invalid` for a threshold that the keys cannot reach. */
+export function checkRoot(root: RootKeys): RootKeys {
+  const fits = root.keys.length === 0 ? root.threshold === 0 : root.threshold >= 1 && root.threshold <= root.keys.length;
+  if (!fits) throw refuse("field-invalid", `root.threshold: ${root.threshold} of ${root.keys.length} keys`);
+  return root;
+}

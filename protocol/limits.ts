@@ -1,0 +1,111 @@
+// Every bound of the protocol, each with its reason. Sizes are bytes, times are milliseconds.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+const DAY = 24 * HOUR;
+
+// --- Envelopes and strict JSON (SPEC 2) ---
+
+/** A manifest of 64 KiB grows by a third in base64; the rest is room for eight signatures. */
+export const MAX_ENVELOPE_BYTES = 128 * KIB;
+/** Two persons, a new key, its recovery key and root keys sign one event at most; more is an attempt to make us work. */
+export const MAX_SIGNATURES = 8;
+/** A statement's payload, where its kind names no smaller bound. 256 targets take 12 KiB. */
+export const MAX_PAYLOAD_BYTES = 64 * KIB;
+/** Our deepest statement has four levels. */
+export const MAX_JSON_DEPTH = 8;
+export const MAX_JSON_KEYS = 64;
+/** More than any list in a statement, so that the list's own bound is what speaks. */
+export const MAX_JSON_ITEMS = 4096;
+
+// --- Key log, roster, checkpoint (SPEC 4, 5) ---
+
+export const MAX_EVENT_BYTES = 16 * KIB;
+/** Fifty operators with four events a year for fifty years. */
+export const MAX_KEY_EVENTS = 10_000;
+/** The last places are for taking power away only, so that a full log can still revoke and close. */
+export const RESERVED_KEY_EVENTS = 100;
+/** An admission of a thousand devices a day for two years. */
+export const MAX_ROSTER_EVENTS = 1_000_000;
+/** Sealing a result to more readers than this would cost a device more than the job. */
+export const MAX_OPERATORS = 64;
+export const MAX_ROOT_KEYS = 5;
+export const MAX_THRESHOLD = 5;
+export const MAX_THRESHOLD_ROWS = 32;
+export const MAX_SUPERSEDED = 64;
+/** Evidence kept of entries that claim an occupied place; one proves the fault, eight show who does it. */
+export const MAX_FORKS = 8;
+/** A key must be renewed, or it dies with the person who forgot it. */
+export const MAX_KEY_LIFETIME_MS = 400 * DAY;
+export const DEFAULT_KEY_LIFETIME_MS = 180 * DAY;
+export const MAX_GROUP_CHANGE = 256;
+export const MAX_NAME_CHARS = 64;
+export const MAX_REASON_CHARS = 256;
+export const MAX_RECOVERY_DELAY_MS = 30 * DAY;
+
+// --- Jobs (SPEC 8) ---
+
+export const MAX_TARGETS = 256;
+export const MAX_READERS = 32;
+export const MAX_JOB_LIFETIME_MS = 30 * DAY;
+export const DEFAULT_JOB_LIFETIME_MS = DAY;
+/** A signer's clock may be this far ahead of the device's; more is a wrong clock or a job made for later. */
+export const MAX_CLOCK_AHEAD_MS = 600 * SECOND;
+export const DEFAULT_FRESHNESS_MS = 14 * DAY;
+export const MAX_FRESHNESS_MS = 90 * DAY;
+/** Scripts are far smaller; larger content travels as a file. */
+export const MAX_BODY_BYTES = MIB;
+export const MAX_ARGUMENTS = 256;
+export const MAX_ARGUMENT_CHARS = 32 * KIB;
+export const MAX_ENVIRONMENT = 256;
+export const MAX_PATH_CHARS = 4096;
+export const MAX_JOB_TIME_MS = 7 * DAY;
+export const DEFAULT_JOB_TIME_MS = HOUR;
+export const MAX_OUTPUT_BYTES = 16 * MIB;
+export const DEFAULT_OUTPUT_BYTES = MIB;
+/** Unfinished and unexpired jobs that a device remembers; above it new ones are refused, so that memory of old ones is kept. */
+export const MAX_LEDGER_JOBS = 10_000;
+/** A job is remembered this long after it expired, so that a clock set back a little finds it still. */
+export const LEDGER_GRACE_MS = DAY;
+
+// --- Sealing (SPEC 7) ---
+
+/** Plaintext of one chunk of a sealed stream, as in age: small enough to hold, large enough that tags cost nothing. */
+export const CHUNK_BYTES = 64 * KIB;
+/** 32 bytes of encapsulated key and a 32-byte content key with its tag. */
+export const WRAP_BYTES = 80;
+
+// --- Receipts, inventory, deployment, enrolment (SPEC 6, 9) ---
+
+export const MAX_RECEIPT_BYTES = 16 * KIB;
+export const MAX_INVENTORY_BYTES = 64 * KIB;
+export const MAX_INVENTORY_ITEMS = 64;
+/** A whole key log at its longest, in base64 inside a package. */
+export const MAX_PACKAGE_BYTES = 32 * MIB;
+export const MAX_KEY_LOG_BYTES = 16 * MIB;
+export const MAX_RELAYS = 8;
+export const MAX_RELAY_URL_CHARS = 512;
+export const MAX_DEPLOYMENT_LIFETIME_MS = 400 * DAY;
+export const DEFAULT_DEPLOYMENT_LIFETIME_MS = 90 * DAY;
+export const MAX_TOKEN_USES = 1_000_000;
+export const DEFAULT_TOKEN_LIFETIME_MS = 30 * DAY;
+export const MAX_ACCESS_LIFETIME_MS = 400 * DAY;
+
+// --- The wire (SPEC 10) ---
+
+/** A frame's header is routing only; envelopes and blobs are its parts. */
+export const MAX_HEADER_BYTES = 32 * KIB;
+/** The largest frame is a submitted job: envelope, body of 1 MiB with its tags, wraps. */
+export const MAX_FRAME_BYTES = 2 * MIB;
+/** What a device sends in one frame; results go in parts of this size. */
+export const MAX_DEVICE_FRAME_BYTES = 512 * KIB;
+export const MAX_PARTS = 512;
+/** Part of a result in one frame. */
+export const RESULT_PART_BYTES = 256 * KIB;
+/** Envelopes in one answer. */
+export const PAGE_BYTES = 512 * KIB;
+export const MAX_PAGE = 200;
+/** Silence after which a peer is taken for dead; pings come three times as often. */
+export const SILENCE_MS = 60 * SECOND;

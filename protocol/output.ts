@@ -1,0 +1,123 @@
+// Output as it travels: the kept bytes of a job sealed to its readers, and the live stream while it runs (SPEC 7.3, 7.4).
+import { primitives } from "#primitives";
+import { concat, toBase64url } from "./bytes.ts";
+import { keyBytes } from "./key-state.ts";
+import { CHUNK_BYTES, WRAP_BYTES } from "./limits.ts";
+import type { Stream } from "./outcome.ts";
+import type { Receipt } from "./receipt.ts";
+import { refuse } from "./refusal.ts";
+import { CONTENT_KEY_BYTES, type Random, type SealingPair, unwrapKey, wrapKey, type WrapUse } from "./seal.ts";
+import { openChunk, openStream, sealChunk, sealStream } from "./stream.ts";
+
+/** Bytes of one stream: those kept at its beginning and at its end. */
+export type KeptStream = { readonly stream: Stream; readonly size: number; readonly head: Uint8Array; readonly tail: Uint8Array };
+
+/** Output for these readers (raw X25519 keys): a wrap for each, in order, then the sealed stream of all kept bytes. */
+export function sealOutput(
+  kept: readonly KeptStream[],
+  { readers, statement, random }: { readers: readonly string[]; statement: string; random: Random },
+): Uint8Array {
+  const contentKey = random(CONTENT_KEY_BYTES);
+  const wraps = wrapToAll(contentKey, { readers, use: { purpose: "job-output", statement }, random });
+  return concat(wraps, sealStream(contentKey, concat(...kept.flatMap(({ head, tail }) => [head, tail]))));
+}
+
+/** What a receipt says of a kept stream. */
+export function summaryOf({ stream, size, head, tail }: KeptStream): Receipt["output"][number] {
+  return { stream, size, head: head.length, tail: tail.length, sha256: toBase64url(primitives.sha256(concat(head, tail))) };
+}
+
+/**
+ * Opens a result and holds it against its receipt. `readers` are the manifest's, `pair` is one of theirs.
+ * Throws `output-digest` where it is not what the device signed, `output-sealed` where `pair` is no reader's.
+ */
+export function openOutput(
+  result: Uint8Array,
+  { receipt, readers, pair }: { receipt: Receipt; readers: readonly string[]; pair: SealingPair },
+): readonly KeptStream[] {
+  if (receipt.result?.size !== result.length || receipt.result.sha256 !== toBase64url(primitives.sha256(result))) {
+    throw refuse("output-digest", `${result.length} bytes, the receipt names ${receipt.result?.size ?? 0}`);
+  }
+  const use: WrapUse = { purpose: "job-output", statement: receipt.statement };
+  const contentKey = unwrapFrom(result, { readers, pair, use });
+  const plain = contentKey === undefined ? undefined : openStream(contentKey, result.subarray(readers.length * WRAP_BYTES));
+  if (plain === undefined) throw refuse("output-sealed");
+  return cut(plain, receipt.output);
+}
+
+function cut(plain: Uint8Array, summaries: Receipt["output"]): readonly KeptStream[] {
+  let at = 0;
+  const take = (bytes: number) => plain.subarray(at, (at += bytes));
+  const kept = summaries.map(({ stream, size, head, tail }) => ({ stream, size, head: take(head), tail: take(tail) }));
+  const fits = at === plain.length && kept.every((stream, i) => summaryOf(stream).sha256 === summaries[i]?.sha256);
+  if (!fits) throw refuse("output-digest", "the opened bytes are not those that the device summed up");
+  return kept;
+}
+
+// --- Live ---
+
+const LIVE_MARK = { stdout: 1, stderr: 2 } as const;
+const SKIPPED_MARK = 3;
+/** Bytes of output in one live chunk: one byte says which stream. */
+export const LIVE_BYTES = CHUNK_BYTES - 1;
+
+/** What a watcher sees: output as it comes, or how much was left out because the watchers or the line were too slow. */
+export type LiveChunk =
+  | { readonly type: "output"; readonly stream: Stream; readonly bytes: Uint8Array }
+  | { readonly type: "skipped"; readonly bytes: number };
+
+/** The first part of a live stream: a wrap for each reader, in order. */
+export function openLive(
+  contentKey: Uint8Array,
+  { readers, statement, random }: { readers: readonly string[]; statement: string; random: Random },
+): Uint8Array {
+  return wrapToAll(contentKey, { readers, use: { purpose: "job-live", statement }, random });
+}
+
+/** The content key of a live stream, for one of its readers; `undefined` for anybody else. */
+export function joinLive(
+  wraps: Uint8Array,
+  { readers, statement, pair }: { readers: readonly string[]; statement: string; pair: SealingPair },
+): Uint8Array | undefined {
+  return unwrapFrom(wraps, { readers, pair, use: { purpose: "job-live", statement } });
+}
+
+export function sealLive(contentKey: Uint8Array, index: number, chunk: LiveChunk): Uint8Array {
+  const plain = chunk.type === "output" ? concat(Uint8Array.of(LIVE_MARK[chunk.stream]), chunk.bytes) : skippedBytes(chunk.bytes);
+  return sealChunk(contentKey, { index, last: false }, plain);
+}
+
+/** The chunk at this index; `undefined` where it was changed or moved. */
+export function readLive(contentKey: Uint8Array, index: number, sealed: Uint8Array): LiveChunk | undefined {
+  const plain = openChunk(contentKey, { index, last: false }, sealed);
+  const mark = plain?.[0];
+  if (plain === undefined || mark === undefined) return undefined;
+  const rest = plain.subarray(1);
+  if (mark === LIVE_MARK.stdout) return { type: "output", stream: "stdout", bytes: rest };
+  if (mark === LIVE_MARK.stderr) return { type: "output", stream: "stderr", bytes: rest };
+  if (mark !== SKIPPED_MARK || rest.length !== 8) return undefined;
+  return { type: "skipped", bytes: Number(new DataView(rest.buffer, rest.byteOffset, 8).getBigUint64(0)) };
+}
+
+function skippedBytes(bytes: number): Uint8Array {
+  const plain = new Uint8Array(9);
+  plain[0] = SKIPPED_MARK;
+  new DataView(plain.buffer).setBigUint64(1, BigInt(bytes));
+  return plain;
+}
+
+function wrapToAll(
+  contentKey: Uint8Array,
+  { readers, use, random }: { readers: readonly string[]; use: WrapUse; random: Random },
+): Uint8Array {
+  return concat(...readers.map((reader) => wrapKey(contentKey, { recipient: keyBytes(reader), use, random })));
+}
+
+function unwrapFrom(
+  wraps: Uint8Array,
+  { readers, pair, use }: { readers: readonly string[]; pair: SealingPair; use: WrapUse },
+): Uint8Array | undefined {
+  const index = readers.indexOf(toBase64url(pair.publicKey));
+  if (index < 0) return undefined;
+  return unwrapKey(wraps.subarray(index * WRAP_BYTES, (index + 1) * WRAP_BYTES), { pair, use });
+}

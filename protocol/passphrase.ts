@@ -1,0 +1,59 @@
+// From a passphrase to an operator's keys; nothing is stored, and a wrong passphrase shows as a key that is not in the log (SPEC 3.4).
+import { primitives } from "#primitives";
+import { concat, fromBase64url, utf8 } from "./bytes.ts";
+import { pae } from "./envelope.ts";
+import { expand, extract } from "./hkdf.ts";
+import type { SealingPair } from "./seal.ts";
+import { type Signer, signerOf } from "./signature.ts";
+import { encodeStrict } from "./strict-json.ts";
+
+/** Part of the version: asked of nobody, and a change of them is a new payload type. RFC 9106 4, with more memory. */
+const ARGON2 = { memoryKiB: 256 * 1024, passes: 3, lanes: 4, bytes: 32 } as const;
+
+export const SETUP_SECRET_BYTES = 16;
+
+export type KeyOrigin = {
+  readonly operator: string;
+  /** How many keys this operator had before: a changed passphrase never leads back to an old key. */
+  readonly generation: number;
+  /** 16 bytes made on the operator's machine; absent in passphrase-only mode. */
+  readonly setupSecret: Uint8Array | undefined;
+};
+
+export type OperatorKeys = { readonly signer: Signer; readonly sealing: SealingPair };
+
+/**
+ * RFC 8265 OpaqueString in essence: every space becomes U+0020, then NFC. `undefined` for an empty passphrase or one
+ * with control characters or half a character.
+ */
+export function normalPassphrase(typed: string): string | undefined {
+  const normal = typed.replace(/\p{Zs}/gu, " ").normalize("NFC");
+  return normal === "" || !normal.isWellFormed() || /\p{Cc}/u.test(normal) ? undefined : normal;
+}
+
+/** Derives an operator's keys; about a second, 256 MiB. Throws a RangeError for what `normalPassphrase` does not take. */
+export async function deriveOperatorKeys(typed: string, origin: KeyOrigin): Promise<OperatorKeys> {
+  const passphrase = normalPassphrase(typed);
+  if (passphrase === undefined) throw new RangeError("a passphrase that is empty or has control characters");
+  const stretched = await primitives.argon2id({ password: utf8(passphrase), salt: saltOf(origin), ...ARGON2 });
+  const info = pae(
+    "application/vnd.keybound.signature-key.v1+json",
+    encodeStrict({ operator: origin.operator, generation: origin.generation }),
+  );
+  const secret = concat(stretched, origin.setupSecret ?? new Uint8Array(0));
+  const master = expand({ key: extract(new Uint8Array(0), secret), info, bytes: 32 });
+  const seed = expand({ key: master, info: utf8("sig"), bytes: 32 });
+  const privateKey = expand({ key: master, info: utf8("enc"), bytes: 32 });
+  return { signer: signerOf(seed), sealing: sealingPairOf(privateKey) };
+}
+
+export function sealingPairOf(privateKey: Uint8Array): SealingPair {
+  return { privateKey, publicKey: primitives.x25519PublicKey(privateKey) };
+}
+
+/** From the setup secret where there is one, else from the operator's id; never fetched. */
+function saltOf({ operator, setupSecret }: KeyOrigin): Uint8Array {
+  const source = setupSecret ?? fromBase64url(operator) ?? utf8(operator);
+  const salt = pae("application/vnd.keybound.passphrase-salt.v1+json", encodeStrict({ mode: setupSecret === undefined ? "passphrase" : "setup" }));
+  return expand({ key: extract(salt, source), info: utf8("salt"), bytes: 16 });
+}

@@ -1,0 +1,192 @@
+// The one door: from bytes that anybody may have sent to a job that this device may run (SPEC 8.2). Nothing else makes one.
+import { primitives } from "#primitives";
+import { toBase64url } from "./bytes.ts";
+import { isFresh, type Vouches } from "./checkpoint.ts";
+import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
+import { type JobManifest, readManifest } from "./job.ts";
+import { type JobBody, readBody } from "./job-body.ts";
+import { type KeyLogState, keyBytes, lastTerm, type Operator } from "./key-state.ts";
+import { type KeyLogView, placeIn } from "./key-view.ts";
+import { MAX_CLOCK_AHEAD_MS, MAX_JOB_LIFETIME_MS, WRAP_BYTES } from "./limits.ts";
+import { jobThreshold } from "./policy.ts";
+import { Refusal, refuse } from "./refusal.ts";
+import { type SealingPair, unwrapKey } from "./seal.ts";
+import { verifySignature } from "./signature.ts";
+import { openStream } from "./stream.ts";
+
+/** What a device knows when it judges a job. */
+export type JobContext = {
+  readonly keyLog: KeyLogView;
+  readonly device: string;
+  readonly class: string;
+  readonly agentVersion: number;
+  /** The later of the system's clock and the floor that signed times have set. */
+  readonly now: number;
+  /** When this device learnt of a place of the key log. */
+  readonly heardAt: (seq: number) => number | undefined;
+  readonly vouches: Vouches;
+  /** The statement that claimed this job id before. */
+  readonly claimed: (job: string) => string | undefined;
+  /** Whether the relay has been asked for the key log since this job came. */
+  readonly asked: boolean;
+};
+
+/** What a refusal is about, where a valid signature says that somebody is owed an answer. */
+export type About = { readonly job: string; readonly statement: string; readonly readers: readonly string[] };
+
+export type JobVerdict =
+  | { readonly type: "verified"; readonly job: VerifiedJob }
+  /** The signer knows later key events: fetch to this place, then judge again with `asked`. */
+  | { readonly type: "behind"; readonly seq: number }
+  | { readonly type: "refused"; readonly refusal: Refusal; readonly about?: About };
+
+/** A job that passed every check of SPEC 8.2 on this device. */
+export class VerifiedJob {
+  readonly manifest: JobManifest;
+  /** Its statement id. */
+  readonly statement: string;
+  /** Ids of the operators whose signatures count. */
+  readonly signers: readonly string[];
+
+  private constructor(manifest: JobManifest, statement: string, signers: readonly string[]) {
+    this.manifest = manifest;
+    this.statement = statement;
+    this.signers = signers;
+  }
+
+  /** Judges a job's envelope in the order of SPEC 8.2; the first check that fails decides. Total for any bytes. */
+  static judge(bytes: Uint8Array, context: JobContext): JobVerdict {
+    let about: About | undefined;
+    try {
+      const envelope = readEnvelopeOf("job", bytes); // check 1, 2
+      if (context.keyLog.state.closed) throw refuse("tenant-closed"); // check 3
+      const signers = countedSigners(envelope, context); // check 4
+      const manifest = readManifest(envelope.payload); // check 5
+      const statement = statementId(envelope);
+      about = { job: manifest.job, statement, readers: manifest.readers };
+      checkAddress(manifest, context); // check 6, 7
+      checkThreshold(manifest, signers, context); // check 8
+      checkTime(manifest, context); // check 9
+      checkLedger(manifest.job, statement, context); // check 10
+      const place = placeIn(context.keyLog, manifest.keyHead); // check 11
+      if (place === "forked") throw refuse("job-log-fork", `entry ${manifest.keyHead.seq} ${manifest.keyHead.id}`);
+      if (place === "ahead" && !context.asked) return { type: "behind", seq: manifest.keyHead.seq };
+      if (place === "ahead") throw refuse("job-log-unknown", `entry ${manifest.keyHead.seq}, here ${context.keyLog.state.head.seq}`);
+      checkFreshness(manifest, signers, context); // check 12
+      return { type: "verified", job: new VerifiedJob(manifest, statement, signers) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { type: "refused", refusal: error, ...(about === undefined ? {} : { about }) };
+    }
+  }
+
+  /** Unseals the body and checks it against the manifest. Throws `body-*`, `json-*` or `field-*` (check 13, 14). */
+  open(sealed: SealedBody, pair: SealingPair): RunnableJob {
+    return RunnableJob.open(this, sealed, pair);
+  }
+}
+
+/** A body as the relay carries it, with the wrap of its content key for this device. */
+export type SealedBody = { readonly wrap: Uint8Array; readonly body: Uint8Array };
+
+/** A verified job with its verified body: the only thing that can be run. */
+export class RunnableJob {
+  readonly job: VerifiedJob;
+  readonly body: JobBody;
+
+  private constructor(job: VerifiedJob, body: JobBody) {
+    this.job = job;
+    this.body = body;
+  }
+
+  static open(job: VerifiedJob, { wrap, body }: SealedBody, pair: SealingPair): RunnableJob {
+    if (wrap.length !== WRAP_BYTES) throw refuse("body-sealed", `a wrap of ${wrap.length} bytes, must be ${WRAP_BYTES}`);
+    const contentKey = unwrapKey(wrap, { pair, use: { purpose: "job-body", statement: job.statement } });
+    const bytes = contentKey === undefined ? undefined : openStream(contentKey, body);
+    if (bytes === undefined) throw refuse("body-sealed");
+    const { sha256, size } = job.manifest.body;
+    if (bytes.length !== size || toBase64url(primitives.sha256(bytes)) !== sha256) {
+      throw refuse("body-digest", `${bytes.length} bytes, signed for ${size}`);
+    }
+    return new RunnableJob(job, readBody(bytes));
+  }
+}
+
+/**
+ * Whether the signatures under an accepted job that has not begun still suffice (SPEC 8.4): a key that was ended with
+ * `cancel` since no longer counts; one that was changed with `keep` does.
+ */
+export function stillStands(job: VerifiedJob, { state }: KeyLogView, deviceClass: string): boolean {
+  const counted = job.signers.filter((operator) => {
+    const last = state.terms.findLast((term) => term.operator === operator && term.from <= job.manifest.keyHead.seq);
+    return last !== undefined && (last.to === undefined || last.jobs === "keep");
+  });
+  return !state.closed && counted.length >= Math.max(1, jobThreshold(state.policy, { kind: job.manifest.kind, class: deviceClass }));
+}
+
+// Check 4. A signature by an active key that does not fit refuses the whole job; keys that are not known are passed over.
+function countedSigners(envelope: UnverifiedEnvelope, context: JobContext): readonly string[] {
+  const { state } = context.keyLog;
+  const message = pae(envelope.payloadType, envelope.payload);
+  const counted: string[] = [];
+  let weaker: Refusal | undefined;
+  for (const { key, signature } of envelope.signatures) {
+    const operator = state.operators.find((candidate) => candidate.key === key);
+    const sig = operator?.sig ?? lastTerm(state, key)?.sig;
+    if (sig === undefined) continue;
+    const fits = verifySignature({ publicKey: keyBytes(sig), message, signature });
+    if (!fits && operator !== undefined) throw refuse("signature-bad", `key ${key}`);
+    if (!fits) continue;
+    const obstacle = operator === undefined ? refuse("signer-revoked", `key ${key}`) : obstacleOf(operator, context);
+    if (obstacle === undefined && operator !== undefined) counted.push(operator.operator);
+    else weaker ??= obstacle;
+  }
+  if (counted.length === 0) throw weaker ?? refuse("signer-unknown", "no key of this tenant's log");
+  return counted;
+}
+
+function obstacleOf(operator: Operator, { keyLog: { state }, now, heardAt }: JobContext): Refusal | undefined {
+  const { key } = operator;
+  if (operator.role === "auditor") return refuse("signer-role", `key ${key} is an auditor's`);
+  if (isRevokedByFork(state, key)) return refuse("signer-revoked", `key ${key}`);
+  if (operator.notAfter <= now) return refuse("signer-expired", `key ${key} ended at ${operator.notAfter}`);
+  const active = (heardAt(operator.since) ?? now) + operator.delayMs;
+  return operator.delayMs > 0 && now < active ? refuse("signer-delayed", `key ${key} until ${active}`) : undefined;
+}
+
+function isRevokedByFork(state: KeyLogState, key: string): boolean {
+  return state.forks.some(({ revokes }) => revokes === key);
+}
+
+function checkAddress(manifest: JobManifest, { keyLog, device, agentVersion }: JobContext): void {
+  if (manifest.tenant !== keyLog.state.tenant) throw refuse("tenant-other", `tenant ${manifest.tenant}`);
+  if (manifest.minAgent !== undefined && manifest.minAgent > agentVersion) {
+    throw refuse("agent-old", `needs ${manifest.minAgent}, this is ${agentVersion}`);
+  }
+  if (!manifest.targets.includes(device)) throw refuse("device-other", `${manifest.targets.length} other devices`);
+}
+
+function checkThreshold(manifest: JobManifest, signers: readonly string[], { keyLog, class: deviceClass }: JobContext): void {
+  const needed = jobThreshold(keyLog.state.policy, { kind: manifest.kind, class: deviceClass });
+  if (signers.length < needed) throw refuse("signers-few", `${signers.length} of ${needed} operators signed`);
+}
+
+function checkTime({ issuedAt, notBefore, expiresAt }: JobManifest, { keyLog, now }: JobContext): void {
+  const longest = Math.min(keyLog.state.policy.maxJobLifetimeMs, MAX_JOB_LIFETIME_MS);
+  if (issuedAt > notBefore || notBefore >= expiresAt) throw refuse("job-lifetime", `from ${notBefore} to ${expiresAt}`);
+  if (expiresAt - issuedAt > longest) throw refuse("job-lifetime", `${expiresAt - issuedAt} ms, at most ${longest}`);
+  if (issuedAt > now + MAX_CLOCK_AHEAD_MS) throw refuse("job-not-yet", `signed at ${issuedAt}, here it is ${now}`);
+  if (expiresAt <= now) throw refuse("job-expired", `ended at ${expiresAt}, here it is ${now}`);
+}
+
+function checkLedger(job: string, statement: string, { claimed }: JobContext): void {
+  const before = claimed(job);
+  if (before === statement) throw refuse("job-repeated", `job ${job}`);
+  if (before !== undefined) throw refuse("job-id-reused", `job ${job}`);
+}
+
+function checkFreshness({ issuedAt }: JobManifest, signers: readonly string[], { keyLog, vouches, now }: JobContext): void {
+  if (!isFresh(keyLog.state, { signers, issuedAt, vouches, now })) {
+    throw refuse("job-stale", `nobody else vouched within ${keyLog.state.policy.freshness.maxAgeMs} ms`);
+  }
+}
