@@ -60,12 +60,16 @@ export function decideBinding({
 function checkPin(tenant: string, trust: string | undefined): boolean {
   if (trust === undefined) return false;
   const pin = readPin(trust);
-  if (pin !== pinOf(tenant)) throw refuse("package-trust", `--trust ${pin ?? "is no pin"}, the package's pin is ${pinOf(tenant)}`);
+  if (pin !== pinOf(tenant))
+    throw refuse("package-trust", `--trust ${pin ?? "is no pin"}, the package's pin is ${pinOf(tenant)}`);
   return true;
 }
 
 /** Never backwards: a shorter log is no news, another line is refused, and a signer revoked since has no say in relays. */
-function sameOwner({ deployment, entries, signers }: DeploymentPackage, { keyLog, deployedAt }: BoundOwner): BindingDecision {
+function sameOwner(
+  { deployment, entries, signers }: DeploymentPackage,
+  { keyLog, deployedAt }: BoundOwner,
+): BindingDecision {
   const last: LogPlace = deployment.anchor;
   const shared = Math.min(last.seq, keyLog.state.head.seq);
   if (entries[shared]?.id !== keyLog.idAt(shared)) throw refuse("log-fork", `entry ${shared} of the package's key log`);
@@ -81,9 +85,14 @@ function checkSuccession({ state }: DeploymentPackage, { keyLog }: BoundOwner, r
   const owner = keyLog.state;
   const lineage = new Set([owner.tenant, ...owner.supersedes]);
   const isRelated = state.supersedes.some((tenant) => lineage.has(tenant));
-  if (isRelated && state.epoch <= owner.epoch) throw refuse("epoch-older", `epoch ${state.epoch}, this device is at ${owner.epoch}`);
+  if (isRelated && state.epoch <= owner.epoch)
+    throw refuse("epoch-older", `epoch ${state.epoch}, this device is at ${owner.epoch}`);
   if (state.supersedes.includes(owner.tenant)) return;
-  if (!rebind) throw refuse("owner-other", `owner ${owner.name} ${pinOf(owner.tenant)}, the package is of ${state.name} ${pinOf(state.tenant)}`);
+  if (!rebind)
+    throw refuse(
+      "owner-other",
+      `owner ${owner.name} ${pinOf(owner.tenant)}, the package is of ${state.name} ${pinOf(state.tenant)}`,
+    );
 }
 
 /** Tenants that become tombstones when this package binds: the owner before, and all that the new one replaces. */

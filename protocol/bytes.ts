@@ -4,8 +4,8 @@ import { refuse } from "./refusal.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-export function utf8(text: string): Uint8Array {
-  return encoder.encode(text);
+export function utf8(value: string): Uint8Array {
+  return encoder.encode(value);
 }
 
 /** UTF-8 to text; `undefined` for bytes that are not UTF-8. A byte order mark is kept, so that strict JSON refuses it. */

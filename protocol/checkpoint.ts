@@ -31,7 +31,8 @@ export function readCheckpoint(
   const envelope = readEnvelopeOf("checkpoint", bytes);
   const message = pae(envelope.payloadType, envelope.payload);
   const [first, second] = envelope.signatures;
-  if (first === undefined || second !== undefined) throw refuse("envelope-signatures", "a checkpoint has one signature");
+  if (first === undefined || second !== undefined)
+    throw refuse("envelope-signatures", "a checkpoint has one signature");
   const operator = keyLog.state.operators.find(({ key }) => key === first.key);
   if (operator === undefined) throw refuse("signer-unknown", `key ${first.key}`);
   if (!verifySignature({ publicKey: keyBytes(operator.sig), message, signature: first.signature })) {

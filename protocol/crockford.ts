@@ -16,8 +16,8 @@ export function fromCrockford(code: string, chars: number): Uint8Array | undefin
   const plain = code.toUpperCase().replace(/[\s-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
   if (plain.length !== chars) return undefined;
   const bytes = new Uint8Array(Math.ceil((chars * 5) / 8));
-  for (const [i, digit] of [...plain].entries()) {
-    const value = ALPHABET.indexOf(digit);
+  for (let i = 0; i < chars; i++) {
+    const value = ALPHABET.indexOf(plain.charAt(i));
     if (value < 0) return undefined;
     for (let bit = 0; bit < 5; bit++) {
       if ((value >> (4 - bit)) & 1) {

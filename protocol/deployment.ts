@@ -19,7 +19,11 @@ import { refuse } from "./refusal.ts";
 import { type Signer, verifySignature } from "./signature.ts";
 import { encodeStrict } from "./strict-json.ts";
 
-const RelayUrl = v.pipe(v.string(), v.maxLength(MAX_RELAY_URL_CHARS), v.regex(/^wss?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/-]*)?$/));
+const RelayUrl = v.pipe(
+  v.string(),
+  v.maxLength(MAX_RELAY_URL_CHARS),
+  v.regex(/^wss?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/-]*)?$/),
+);
 
 const Deployment = v.strictObject({
   tenant: Digest,
@@ -101,9 +105,11 @@ export function readPackage(bytes: Uint8Array, admit: AdmitKey): DeploymentPacka
 }
 
 function packageFile(bytes: Uint8Array): v.InferOutput<typeof PackageFile> {
-  if (bytes.length > MAX_PACKAGE_BYTES) throw refuse("package-form", `${bytes.length} bytes, at most ${MAX_PACKAGE_BYTES}`);
+  if (bytes.length > MAX_PACKAGE_BYTES)
+    throw refuse("package-form", `${bytes.length} bytes, at most ${MAX_PACKAGE_BYTES}`);
   const parsed = v.safeParse(PackageFile, unverifiedJson(bytes), { abortEarly: true });
-  if (!parsed.success) throw refuse("package-form", `${v.getDotPath(parsed.issues[0]) ?? "the file"} is missing or of another form`);
+  if (!parsed.success)
+    throw refuse("package-form", `${v.getDotPath(parsed.issues[0]) ?? "the file"} is missing or of another form`);
   return parsed.output;
 }
 
@@ -129,7 +135,8 @@ function judgeEntries(entries: readonly Uint8Array[], admit: AdmitKey): Pick<Dep
   const [first, ...later] = entries;
   if (first === undefined) throw new Error("internal error: a package without a log");
   const total = entries.reduce((sum, { length }) => sum + length, 0);
-  if (total > MAX_KEY_LOG_BYTES + entries.length * MAX_EVENT_BYTES) throw refuse("package-form", `a key log of ${total} bytes`);
+  if (total > MAX_KEY_LOG_BYTES + entries.length * MAX_EVENT_BYTES)
+    throw refuse("package-form", `a key log of ${total} bytes`);
   let { state, id } = judgeGenesis(first, admit);
   const judged = [{ id, bytes: first }];
   for (const bytes of later) {
@@ -144,7 +151,8 @@ function deploymentSigners(envelope: ReturnType<typeof readEnvelopeOf>, state: K
   const signed = envelope.signatures.flatMap(({ key, signature }) => {
     const operator = state.operators.find((candidate) => candidate.key === key);
     if (operator === undefined) return [];
-    if (!verifySignature({ publicKey: keyBytes(operator.sig), message, signature })) throw refuse("signature-bad", `key ${key}`);
+    if (!verifySignature({ publicKey: keyBytes(operator.sig), message, signature }))
+      throw refuse("signature-bad", `key ${key}`);
     return [operator];
   });
   if (signed.length === 0) throw refuse("signer-unknown", "no key that is active at the package's anchor");

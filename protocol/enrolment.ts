@@ -38,11 +38,18 @@ export function signEnrolment(
 ): Enrolment & { readonly id: string } {
   const bytes = signPayload("enrolment-request", encodeStrict(request), [signer]);
   const envelope = readEnvelopeOf("enrolment-request", bytes);
-  return { request: bytes, proof: tokenSecret === undefined ? undefined : proofOf(envelope, tokenSecret), id: statementId(envelope) };
+  return {
+    request: bytes,
+    proof: tokenSecret === undefined ? undefined : proofOf(envelope, tokenSecret),
+    id: statementId(envelope),
+  };
 }
 
 /** A request signed by the key that it names. Throws `signature-bad`, `signer-unknown`, `device-id` or a refusal of its form. */
-export function readEnrolment(bytes: Uint8Array, admit: (publicKey: Uint8Array) => void): { request: EnrolmentRequest; id: string } {
+export function readEnrolment(
+  bytes: Uint8Array,
+  admit: (publicKey: Uint8Array) => void,
+): { request: EnrolmentRequest; id: string } {
   const envelope = readEnvelopeOf("enrolment-request", bytes);
   const request = readFields(EnrolmentRequest, envelope.payload);
   const sig = keyBytes(request.sig);
@@ -51,14 +58,16 @@ export function readEnrolment(bytes: Uint8Array, admit: (publicKey: Uint8Array) 
   const own = envelope.signatures.find(({ key }) => key === request.device);
   if (own === undefined) throw refuse("signer-unknown", `not signed by device ${request.device}`);
   const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: sig, message, signature: own.signature })) throw refuse("signature-bad", `device ${request.device}`);
+  if (!verifySignature({ publicKey: sig, message, signature: own.signature }))
+    throw refuse("signature-bad", `device ${request.device}`);
   return { request, id: statementId(envelope) };
 }
 
 /** Throws `token-proof` unless the request came from somebody who holds the token's secret. */
 export function checkProof({ request, proof }: Enrolment, tokenSecret: Uint8Array): void {
   const expected = proofOf(readEnvelopeOf("enrolment-request", request), tokenSecret);
-  if (proof === undefined || !equalSecret(proof, expected)) throw refuse("token-proof", proof === undefined ? "no proof" : "");
+  if (proof === undefined || !equalSecret(proof, expected))
+    throw refuse("token-proof", proof === undefined ? "no proof" : "");
 }
 
 /** Never the raw machine id, as machine-id(5) asks: HMAC-SHA256 of it under the tenant. */

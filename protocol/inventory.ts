@@ -39,7 +39,8 @@ export function readInventory(bytes: Uint8Array, { sig, tenant }: { sig: string;
   const own = envelope.signatures.find(({ key }) => key === device);
   if (own === undefined) throw refuse("signer-unknown", `not signed by device ${device}`);
   const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: keyBytes(sig), message, signature: own.signature })) throw refuse("signature-bad", `device ${device}`);
+  if (!verifySignature({ publicKey: keyBytes(sig), message, signature: own.signature }))
+    throw refuse("signature-bad", `device ${device}`);
   const inventory = readFields(Inventory, envelope.payload, MAX_INVENTORY_BYTES);
   if (inventory.tenant !== tenant) throw refuse("tenant-other", `tenant ${inventory.tenant}`);
   if (inventory.device !== device) throw refuse("device-other", `device ${inventory.device}`);

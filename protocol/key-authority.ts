@@ -29,7 +29,8 @@ export function verifiedSigners(state: KeyLogState, envelope: UnverifiedEnvelope
   for (const { key, signature } of envelope.signatures) {
     const candidate = candidates.get(key);
     if (candidate === undefined) continue;
-    if (!verifySignature({ publicKey: keyBytes(candidate), message, signature })) throw refuse("signature-bad", `key ${key}`);
+    if (!verifySignature({ publicKey: keyBytes(candidate), message, signature }))
+      throw refuse("signature-bad", `key ${key}`);
     signed.add(key);
   }
   if (signed.size === 0) throw strangerRefusal(state, envelope, message);
@@ -45,7 +46,9 @@ function strangerRefusal(state: KeyLogState, envelope: UnverifiedEnvelope, messa
     const term = lastTerm(state, key);
     return term !== undefined && verifySignature({ publicKey: keyBytes(term.sig), message, signature });
   });
-  return ended === undefined ? refuse("signer-unknown", "no active key of this log") : refuse("signer-revoked", `key ${ended.key}`);
+  return ended === undefined
+    ? refuse("signer-unknown", "no active key of this log")
+    : refuse("signer-revoked", `key ${ended.key}`);
 }
 
 /** Whether a key that is or was of this log signed. */
@@ -79,7 +82,8 @@ export function checkAuthority(state: KeyLogState, event: LaterEvent, signers: S
     case "operator.change":
       return requireSelf(signers, event.key.operator);
     case "operator.recover":
-      if (signers.recovering !== event.key.operator) throw refuse("signer-role", "only the operator's recovery key may recover");
+      if (signers.recovering !== event.key.operator)
+        throw refuse("signer-role", "only the operator's recovery key may recover");
       return;
     case "operator.recovery":
       return requireSelf(signers, event.operator);
@@ -134,5 +138,6 @@ function rootSigned(state: KeyLogState, signers: Signers): boolean {
 
 function requireRoot(state: KeyLogState, signers: Signers): void {
   if (signers.root === 0) throw refuse("signer-role", "a root key must sign");
-  if (!rootSigned(state, signers)) throw refuse("signers-few", `${signers.root} of ${state.root.threshold} root keys signed`);
+  if (!rootSigned(state, signers))
+    throw refuse("signers-few", `${signers.root} of ${state.root.threshold} root keys signed`);
 }

@@ -80,7 +80,11 @@ export function judgeLog(entries: readonly Uint8Array[], admit: AdmitKey): KeyLo
  * that its signers could make at our head ends the key for jobs (SPEC 4.6). `known` is the id that has the place here.
  * Answers the same state where the entry is no evidence.
  */
-export function noteFork(state: KeyLogState, bytes: Uint8Array, known: (seq: number) => string | undefined): KeyLogState {
+export function noteFork(
+  state: KeyLogState,
+  bytes: Uint8Array,
+  known: (seq: number) => string | undefined,
+): KeyLogState {
   const envelope = readEnvelopeOf("key-event", bytes);
   const id = statementId(envelope);
   if (state.forks.length >= MAX_FORKS || state.forks.some((fork) => fork.id === id)) return state;
@@ -113,7 +117,11 @@ function checkLifetime(event: KeyEvent): void {
 function newKeysOf(event: KeyEvent): readonly string[] {
   switch (event.type) {
     case "genesis":
-      return [event.key.sig, ...optional(event.key.recovery), ...event.root.keys.filter((key) => key !== event.key.recovery)];
+      return [
+        event.key.sig,
+        ...optional(event.key.recovery),
+        ...event.root.keys.filter((key) => key !== event.key.recovery),
+      ];
     case "operator.add":
     case "operator.replace":
     case "operator.change":

@@ -122,7 +122,8 @@ function succeed(
   { end, jobs, delayMs }: { end: TermEnd; jobs: "cancel" | "keep"; delayMs: number },
 ): Applied {
   const before = currentOperator(state, event.key.operator);
-  if (event.key.role !== before.role) throw refuse("field-invalid", `key.role: ${event.key.role}, must stay ${before.role}`);
+  if (event.key.role !== before.role)
+    throw refuse("field-invalid", `key.role: ${event.key.role}, must stay ${before.role}`);
   const after = operatorOf(event.key, { since: event.seq, delayMs });
   return {
     ...state,
@@ -133,7 +134,8 @@ function succeed(
 
 function setRecovery(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.recovery" }>): Applied {
   const before = currentOperator(state, event.operator);
-  if (event.recovery === undefined && before.recovery === undefined) throw refuse("log-no-change", "there is no recovery key");
+  if (event.recovery === undefined && before.recovery === undefined)
+    throw refuse("log-no-change", "there is no recovery key");
   const { recovery: _ended, ...rest } = before;
   const after: Operator = { ...rest, ...(event.recovery === undefined ? {} : { recovery: event.recovery }) };
   return { ...state, operators: state.operators.map((operator) => (operator.key === before.key ? after : operator)) };
@@ -141,7 +143,8 @@ function setRecovery(state: KeyLogState, event: Extract<LaterEvent, { type: "ope
 
 export function revoke(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.revoke" }>): Applied {
   const before = currentOperator(state, event.operator);
-  if (before.key !== event.key) throw refuse("log-operator-unknown", `operator ${event.operator} with key ${event.key}`);
+  if (before.key !== event.key)
+    throw refuse("log-operator-unknown", `operator ${event.operator} with key ${event.key}`);
   return {
     ...state,
     operators: state.operators.filter(({ operator }) => operator !== event.operator),
@@ -156,7 +159,10 @@ function setRole(state: KeyLogState, event: Extract<LaterEvent, { type: "operato
   return {
     ...state,
     operators: state.operators.map((operator) => (operator.operator === event.operator ? after : operator)),
-    terms: [...endTerm(state.terms, before.key, { to: event.seq, end: "role", jobs: "keep" }), termOf(after, event.seq)],
+    terms: [
+      ...endTerm(state.terms, before.key, { to: event.seq, end: "role", jobs: "keep" }),
+      termOf(after, event.seq),
+    ],
   };
 }
 
@@ -174,14 +180,18 @@ export function termOf({ key, sig, operator, name, role }: Operator, from: numbe
   return { key, sig, operator, name, role, from };
 }
 
-function endTerm(terms: readonly KeyTerm[], key: string, ending: Required<Pick<KeyTerm, "to" | "end" | "jobs">>): readonly KeyTerm[] {
+function endTerm(
+  terms: readonly KeyTerm[],
+  key: string,
+  ending: Required<Pick<KeyTerm, "to" | "end" | "jobs">>,
+): readonly KeyTerm[] {
   return terms.map((term) => (term.key === key && term.to === undefined ? { ...term, ...ending } : term));
 }
 
-
 /** Throws `field-invalid` for a threshold that the keys cannot reach. */
 export function checkRoot(root: RootKeys): RootKeys {
-  const fits = root.keys.length === 0 ? root.threshold === 0 : root.threshold >= 1 && root.threshold <= root.keys.length;
+  const fits =
+    root.keys.length === 0 ? root.threshold === 0 : root.threshold >= 1 && root.threshold <= root.keys.length;
   if (!fits) throw refuse("field-invalid", `root.threshold: ${root.threshold} of ${root.keys.length} keys`);
   return root;
 }

@@ -10,7 +10,10 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("signalled"), signal: v.pipe(v.string(), v.regex(/^SIG[A-Z0-9]{1,12}$/)) }),
   v.strictObject({ type: v.literal("timed-out"), afterMs: whole(0, Number.MAX_SAFE_INTEGER) }),
   /** Ended on purpose before it was done: the agent was stopped, its owner changed, or a signed cancel came. */
-  v.strictObject({ type: v.literal("cancelled"), by: v.picklist(["agent-stop", "owner-change", "key-revoked", "operator"]) }),
+  v.strictObject({
+    type: v.literal("cancelled"),
+    by: v.picklist(["agent-stop", "owner-change", "key-revoked", "operator"]),
+  }),
   /** The interpreter did not start; `error` is the system's word, such as `ENOENT`. */
   v.strictObject({ type: v.literal("not-started"), error: v.pipe(v.string(), v.regex(/^[A-Z0-9_]{1,40}$/)) }),
   /** The agent or the device went down while it ran; nobody knows how far it came, and it is never run again. */
@@ -19,7 +22,11 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("rebooted") }),
   /** It had been accepted, and expired before its turn came. */
   v.strictObject({ type: v.literal("expired") }),
-  v.strictObject({ type: v.literal("refused"), code: v.picklist(codes), detail: v.exactOptional(v.pipe(v.string(), v.maxLength(200))) }),
+  v.strictObject({
+    type: v.literal("refused"),
+    code: v.picklist(codes),
+    detail: v.exactOptional(v.pipe(v.string(), v.maxLength(200))),
+  }),
 ]);
 export type Outcome = Readonly<v.InferOutput<typeof Outcome>>;
 

@@ -10,7 +10,12 @@ import { CONTENT_KEY_BYTES, type Random, type SealingPair, unwrapKey, wrapKey, t
 import { openChunk, openStream, sealChunk, sealStream } from "./stream.ts";
 
 /** Bytes of one stream: those kept at its beginning and at its end. */
-export type KeptStream = { readonly stream: Stream; readonly size: number; readonly head: Uint8Array; readonly tail: Uint8Array };
+export type KeptStream = {
+  readonly stream: Stream;
+  readonly size: number;
+  readonly head: Uint8Array;
+  readonly tail: Uint8Array;
+};
 
 /** Output for these readers (raw X25519 keys): a wrap for each, in order, then the sealed stream of all kept bytes. */
 export function sealOutput(
@@ -24,7 +29,13 @@ export function sealOutput(
 
 /** What a receipt says of a kept stream. */
 export function summaryOf({ stream, size, head, tail }: KeptStream): Receipt["output"][number] {
-  return { stream, size, head: head.length, tail: tail.length, sha256: toBase64url(primitives.sha256(concat(head, tail))) };
+  return {
+    stream,
+    size,
+    head: head.length,
+    tail: tail.length,
+    sha256: toBase64url(primitives.sha256(concat(head, tail))),
+  };
 }
 
 /**
@@ -40,7 +51,8 @@ export function openOutput(
   }
   const use: WrapUse = { purpose: "job-output", statement: receipt.statement };
   const contentKey = unwrapFrom(result, { readers, pair, use });
-  const plain = contentKey === undefined ? undefined : openStream(contentKey, result.subarray(readers.length * WRAP_BYTES));
+  const plain =
+    contentKey === undefined ? undefined : openStream(contentKey, result.subarray(readers.length * WRAP_BYTES));
   if (plain === undefined) throw refuse("output-sealed");
   return cut(plain, receipt.output);
 }
@@ -83,7 +95,8 @@ export function joinLive(
 }
 
 export function sealLive(contentKey: Uint8Array, index: number, chunk: LiveChunk): Uint8Array {
-  const plain = chunk.type === "output" ? concat(Uint8Array.of(LIVE_MARK[chunk.stream]), chunk.bytes) : skippedBytes(chunk.bytes);
+  const plain =
+    chunk.type === "output" ? concat(Uint8Array.of(LIVE_MARK[chunk.stream]), chunk.bytes) : skippedBytes(chunk.bytes);
   return sealChunk(contentKey, { index, last: false }, plain);
 }
 

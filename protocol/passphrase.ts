@@ -54,6 +54,9 @@ export function sealingPairOf(privateKey: Uint8Array): SealingPair {
 /** From the setup secret where there is one, else from the operator's id; never fetched. */
 function saltOf({ operator, setupSecret }: KeyOrigin): Uint8Array {
   const source = setupSecret ?? fromBase64url(operator) ?? utf8(operator);
-  const salt = pae("application/vnd.keybound.passphrase-salt.v1+json", encodeStrict({ mode: setupSecret === undefined ? "passphrase" : "setup" }));
+  const salt = pae(
+    "application/vnd.keybound.passphrase-salt.v1+json",
+    encodeStrict({ mode: setupSecret === undefined ? "passphrase" : "setup" }),
+  );
   return expand({ key: extract(salt, source), info: utf8("salt"), bytes: 16 });
 }

@@ -64,13 +64,17 @@ export function signReceipt(receipt: Receipt, signer: Signer): { bytes: Uint8Arr
  * A receipt signed by the device whose raw key is `sig`. Its place in the device's chain is `checkReceiptChain`'s matter.
  * Throws `signature-bad`, `signer-unknown`, `tenant-other` or `device-other`, or a refusal of its form.
  */
-export function readReceipt(bytes: Uint8Array, { sig, tenant }: { sig: string; tenant: string }): { receipt: Receipt; id: string } {
+export function readReceipt(
+  bytes: Uint8Array,
+  { sig, tenant }: { sig: string; tenant: string },
+): { receipt: Receipt; id: string } {
   const envelope = readEnvelopeOf("receipt", bytes);
   const device = thumbprint(keyBytes(sig));
   const own = envelope.signatures.find(({ key }) => key === device);
   if (own === undefined) throw refuse("signer-unknown", `not signed by device ${device}`);
   const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: keyBytes(sig), message, signature: own.signature })) throw refuse("signature-bad", `device ${device}`);
+  if (!verifySignature({ publicKey: keyBytes(sig), message, signature: own.signature }))
+    throw refuse("signature-bad", `device ${device}`);
   const receipt = readFields(Receipt, envelope.payload, MAX_RECEIPT_BYTES);
   if (receipt.tenant !== tenant) throw refuse("tenant-other", `tenant ${receipt.tenant}`);
   if (receipt.device !== device) throw refuse("device-other", `device ${receipt.device}`);
@@ -80,5 +84,6 @@ export function readReceipt(bytes: Uint8Array, { sig, tenant }: { sig: string; t
 /** Throws `receipt-chain` unless `next` stands right after `before`. */
 export function checkReceiptChain(before: { readonly seq: number; readonly id: string }, next: Receipt): void {
   if (next.seq !== before.seq + 1) throw refuse("receipt-chain", `receipt ${next.seq} after ${before.seq}`);
-  if (next.prev !== before.id) throw refuse("receipt-chain", `receipt ${next.seq} follows ${next.prev}, not ${before.id}`);
+  if (next.prev !== before.id)
+    throw refuse("receipt-chain", `receipt ${next.seq} follows ${next.prev}, not ${before.id}`);
 }

@@ -56,13 +56,15 @@ export function readLogin(
   const login = readFields(RelayLogin, envelope.payload);
   if (login.challenge !== expected.challenge) throw refuse("login-challenge");
   if (!expected.relays.includes(login.relay)) throw refuse("login-relay", `made for ${login.relay}`);
-  if (expected.channel !== undefined && login.channel !== expected.channel) throw refuse("login-relay", "made for another connection");
+  if (expected.channel !== undefined && login.channel !== expected.channel)
+    throw refuse("login-relay", "made for another connection");
   const sig = keyBytes(login.sig);
   const key = thumbprint(sig);
   const own = envelope.signatures.find((signature) => signature.key === key);
   if (own === undefined) throw refuse("signer-unknown", `not signed by key ${key}`);
   const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: sig, message, signature: own.signature })) throw refuse("signature-bad", `key ${key}`);
+  if (!verifySignature({ publicKey: sig, message, signature: own.signature }))
+    throw refuse("signature-bad", `key ${key}`);
   return { login, key };
 }
 
@@ -72,7 +74,8 @@ export function readAccessGrant(bytes: Uint8Array, { state, now }: { state: KeyL
   const message = pae(envelope.payloadType, envelope.payload);
   const signed = envelope.signatures.find(({ key }) => state.operators.some((operator) => operator.key === key));
   const operator = state.operators.find(({ key }) => key === signed?.key);
-  if (signed === undefined || operator === undefined) throw refuse("signer-unknown", "no active key of this tenant's log");
+  if (signed === undefined || operator === undefined)
+    throw refuse("signer-unknown", "no active key of this tenant's log");
   if (!verifySignature({ publicKey: keyBytes(operator.sig), message, signature: signed.signature })) {
     throw refuse("signature-bad", `key ${operator.key}`);
   }

@@ -73,7 +73,11 @@ export function restoreRoster(snapshot: RosterSnapshot): Roster {
 }
 
 /** Judges the entry after the roster's head and applies it. Throws a refusal, with the roster as it was. */
-export function judgeRosterEvent(roster: Roster, bytes: Uint8Array, keyLog: KeyLogView): { event: RosterEvent; id: string } {
+export function judgeRosterEvent(
+  roster: Roster,
+  bytes: Uint8Array,
+  keyLog: KeyLogView,
+): { event: RosterEvent; id: string } {
   const envelope = readEnvelopeOf("roster-event", bytes);
   const { event, signers } = readVerifiedRosterEvent(envelope, keyLog);
   if (event.tenant !== roster.tenant) throw refuse("tenant-other", `tenant ${event.tenant}`);
@@ -83,9 +87,9 @@ export function judgeRosterEvent(roster: Roster, bytes: Uint8Array, keyLog: KeyL
   }
   const needed = signersNeeded(roster, event, keyLog);
   if (signers.size < needed) throw refuse("signers-few", `${signers.size} of ${needed} operators signed`);
-  const change = planned(roster, event);
+  const applyChange = planned(roster, event);
   const id = statementId(envelope);
-  change();
+  applyChange();
   roster.head = { seq: event.seq, id };
   roster.keySeq = event.keyHead.seq;
   return { event, id };
@@ -100,19 +104,20 @@ export function readVerifiedRosterEvent(
   keyLog: KeyLogView,
 ): { event: RosterEvent; signers: ReadonlySet<string> } {
   const message = pae(envelope.payloadType, envelope.payload);
-  const known = envelope.signatures.flatMap(({ key, signature }) => {
+  const signedBy = envelope.signatures.flatMap(({ key, signature }) => {
     const terms = keyLog.state.terms.filter((term) => term.key === key);
     const [term] = terms;
     if (term === undefined) return [];
-    if (!verifySignature({ publicKey: keyBytes(term.sig), message, signature })) throw refuse("signature-bad", `key ${key}`);
+    if (!verifySignature({ publicKey: keyBytes(term.sig), message, signature }))
+      throw refuse("signature-bad", `key ${key}`);
     return [key];
   });
-  if (known.length === 0) throw refuse("signer-unknown", "no key of this tenant's log");
+  if (signedBy.length === 0) throw refuse("signer-unknown", "no key of this tenant's log");
   const event = readRosterEvent(envelope.payload);
   const place = placeIn(keyLog, event.keyHead);
   if (place === "ahead") throw refuse("log-gap", `key log ${event.keyHead.seq}, known to ${keyLog.state.head.seq}`);
   if (place === "forked") throw refuse("log-fork", `key log ${event.keyHead.seq} ${event.keyHead.id}`);
-  const terms = known.flatMap((key) => termAt(keyLog.state, key, event.keyHead.seq) ?? []);
+  const terms = signedBy.flatMap((key) => termAt(keyLog.state, key, event.keyHead.seq) ?? []);
   if (terms.length === 0) throw refuse("signer-revoked", `no key that was active at ${event.keyHead.seq}`);
   const signers = new Set(terms.filter(({ role }) => role !== "auditor").map(({ operator }) => operator));
   if (signers.size === 0) throw refuse("signer-role", "an auditor may not change the roster");

@@ -18,7 +18,8 @@ export type SetupCode = {
 
 export function writeSetupCode(tenant: string, setupSecret: Uint8Array): string {
   const id = fromBase64url(tenant);
-  if (id === undefined || setupSecret.length !== SETUP_SECRET_BYTES) throw new Error("internal error: setup code of unchecked parts");
+  if (id === undefined || setupSecret.length !== SETUP_SECRET_BYTES)
+    throw new Error("internal error: setup code of unchecked parts");
   const body = concat(id.subarray(0, TENANT_BYTES), setupSecret);
   return PREFIX + toCrockford(concat(body, checkOf(body)), CHARS);
 }

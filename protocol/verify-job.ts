@@ -71,7 +71,8 @@ export class VerifiedJob {
       const place = placeIn(context.keyLog, manifest.keyHead); // check 11
       if (place === "forked") throw refuse("job-log-fork", `entry ${manifest.keyHead.seq} ${manifest.keyHead.id}`);
       if (place === "ahead" && !context.asked) return { type: "behind", seq: manifest.keyHead.seq };
-      if (place === "ahead") throw refuse("job-log-unknown", `entry ${manifest.keyHead.seq}, here ${context.keyLog.state.head.seq}`);
+      if (place === "ahead")
+        throw refuse("job-log-unknown", `entry ${manifest.keyHead.seq}, here ${context.keyLog.state.head.seq}`);
       checkFreshness(manifest, signers, context); // check 12
       return { type: "verified", job: new VerifiedJob(manifest, statement, signers) };
     } catch (error) {
@@ -100,7 +101,8 @@ export class RunnableJob {
   }
 
   static open(job: VerifiedJob, { wrap, body }: SealedBody, pair: SealingPair): RunnableJob {
-    if (wrap.length !== WRAP_BYTES) throw refuse("body-sealed", `a wrap of ${wrap.length} bytes, must be ${WRAP_BYTES}`);
+    if (wrap.length !== WRAP_BYTES)
+      throw refuse("body-sealed", `a wrap of ${wrap.length} bytes, must be ${WRAP_BYTES}`);
     const contentKey = unwrapKey(wrap, { pair, use: { purpose: "job-body", statement: job.statement } });
     const bytes = contentKey === undefined ? undefined : openStream(contentKey, body);
     if (bytes === undefined) throw refuse("body-sealed");
@@ -121,7 +123,10 @@ export function stillStands(job: VerifiedJob, { state }: KeyLogView, deviceClass
     const last = state.terms.findLast((term) => term.operator === operator && term.from <= job.manifest.keyHead.seq);
     return last !== undefined && (last.to === undefined || last.jobs === "keep");
   });
-  return !state.closed && counted.length >= Math.max(1, jobThreshold(state.policy, { kind: job.manifest.kind, class: deviceClass }));
+  return (
+    !state.closed &&
+    counted.length >= Math.max(1, jobThreshold(state.policy, { kind: job.manifest.kind, class: deviceClass }))
+  );
 }
 
 // Check 4. A signature by an active key that does not fit refuses the whole job; keys that are not known are passed over.
@@ -166,7 +171,11 @@ function checkAddress(manifest: JobManifest, { keyLog, device, agentVersion }: J
   if (!manifest.targets.includes(device)) throw refuse("device-other", `${manifest.targets.length} other devices`);
 }
 
-function checkThreshold(manifest: JobManifest, signers: readonly string[], { keyLog, class: deviceClass }: JobContext): void {
+function checkThreshold(
+  manifest: JobManifest,
+  signers: readonly string[],
+  { keyLog, class: deviceClass }: JobContext,
+): void {
   const needed = jobThreshold(keyLog.state.policy, { kind: manifest.kind, class: deviceClass });
   if (signers.length < needed) throw refuse("signers-few", `${signers.length} of ${needed} operators signed`);
 }
@@ -185,7 +194,11 @@ function checkLedger(job: string, statement: string, { claimed }: JobContext): v
   if (before !== undefined) throw refuse("job-id-reused", `job ${job}`);
 }
 
-function checkFreshness({ issuedAt }: JobManifest, signers: readonly string[], { keyLog, vouches, now }: JobContext): void {
+function checkFreshness(
+  { issuedAt }: JobManifest,
+  signers: readonly string[],
+  { keyLog, vouches, now }: JobContext,
+): void {
   if (!isFresh(keyLog.state, { signers, issuedAt, vouches, now })) {
     throw refuse("job-stale", `nobody else vouched within ${keyLog.state.policy.freshness.maxAgeMs} ms`);
   }

@@ -19,7 +19,13 @@ export type DeliveryState = v.InferOutput<typeof DeliveryState>;
 // --- Relay to anybody ---
 
 /** First frame of a connection. `channel` says whether the relay sees the TLS connection itself. */
-const Hello = v.strictObject({ type: v.literal("hello"), version: v.literal(1), challenge: Digest, channel: v.boolean(), time: Time });
+const Hello = v.strictObject({
+  type: v.literal("hello"),
+  version: v.literal(1),
+  challenge: Digest,
+  channel: v.boolean(),
+  time: Time,
+});
 /** The login was taken. Heads are the relay's; `enrolled` is for devices. */
 const Welcome = v.strictObject({
   type: v.literal("welcome"),
@@ -30,7 +36,12 @@ const Welcome = v.strictObject({
 /** A request was carried out and is on the relay's disk. */
 const Ok = v.strictObject({ type: v.literal("ok"), rid });
 /** A request (with `rid`) or the connection (without, and then it is closed) was refused. `code` is a refusal's or a relay error's. */
-const Failed = v.strictObject({ type: v.literal("failed"), rid: v.exactOptional(rid), code: Chars(64), message: Chars(400) });
+const Failed = v.strictObject({
+  type: v.literal("failed"),
+  rid: v.exactOptional(rid),
+  code: Chars(64),
+  message: Chars(400),
+});
 /** Entries of a log from `from` on, as parts; `more` where the page was full. */
 const Log = v.strictObject({ type: v.literal("log"), rid, log: LogName, from: Seq, more: v.boolean() });
 /** New entries of a log, as parts, pushed: the key log to all, the roster to operators. */
@@ -123,7 +134,10 @@ const Jobs = v.strictObject({
   type: v.literal("jobs"),
   rid,
   more: v.boolean(),
-  jobs: v.pipe(v.array(v.strictObject({ job: Id, batch: Id, submittedAt: Time, targets: Seq, answered: Seq })), v.maxLength(MAX_PAGE)),
+  jobs: v.pipe(
+    v.array(v.strictObject({ job: Id, batch: Id, submittedAt: Time, targets: Seq, answered: Seq })),
+    v.maxLength(MAX_PAGE),
+  ),
 });
 /** Parts: envelope, sealed body, wraps for the readers, then the receipts that have come, in the order of `answered` deliveries. */
 const JobAnswer = v.strictObject({
