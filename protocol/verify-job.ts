@@ -31,6 +31,9 @@ export type JobContext = {
   readonly asked: boolean;
 };
 
+/** What a device needs to know when an accepted job's turn comes. */
+export type ResumeContext = Pick<JobContext, "keyLog" | "device" | "class" | "agentVersion" | "now">;
+
 /** What a refusal is about, where a valid signature says that somebody is owed an answer. */
 export type About = { readonly job: string; readonly statement: string; readonly readers: readonly string[] };
 
@@ -81,6 +84,21 @@ export class VerifiedJob {
     }
   }
 
+  /**
+   * A job that this device accepted before, when its turn has come (SPEC 8.4): signatures, address and end are checked
+   * again. A key that was ended with `cancel` since no longer counts; one that was changed with `keep` does. Throws a refusal.
+   */
+  static resume(bytes: Uint8Array, context: ResumeContext): VerifiedJob {
+    const envelope = readEnvelopeOf("job", bytes);
+    if (context.keyLog.state.closed) throw refuse("tenant-closed");
+    const signers = standingSigners(envelope, context.keyLog.state);
+    const manifest = readManifest(envelope.payload);
+    checkAddress(manifest, context);
+    checkThreshold(manifest, signers, context);
+    if (manifest.expiresAt <= context.now) throw refuse("job-expired", `ended at ${manifest.expiresAt}`);
+    return new VerifiedJob(manifest, statementId(envelope), signers);
+  }
+
   /** Unseals the body and checks it against the manifest. Throws `body-*`, `json-*` or `field-*` (check 13, 14). */
   open(sealed: SealedBody, pair: SealingPair): RunnableJob {
     return RunnableJob.open(this, sealed, pair);
@@ -114,21 +132,6 @@ export class RunnableJob {
   }
 }
 
-/**
- * Whether the signatures under an accepted job that has not begun still suffice (SPEC 8.4): a key that was ended with
- * `cancel` since no longer counts; one that was changed with `keep` does.
- */
-export function stillStands(job: VerifiedJob, { state }: KeyLogView, deviceClass: string): boolean {
-  const counted = job.signers.filter((operator) => {
-    const last = state.terms.findLast((term) => term.operator === operator && term.from <= job.manifest.keyHead.seq);
-    return last !== undefined && (last.to === undefined || last.jobs === "keep");
-  });
-  return (
-    !state.closed &&
-    counted.length >= Math.max(1, jobThreshold(state.policy, { kind: job.manifest.kind, class: deviceClass }))
-  );
-}
-
 // Check 4. A signature by an active key that does not fit refuses the whole job; keys that are not known are passed over.
 function countedSigners(envelope: UnverifiedEnvelope, context: JobContext): readonly string[] {
   const { state } = context.keyLog;
@@ -150,6 +153,19 @@ function countedSigners(envelope: UnverifiedEnvelope, context: JobContext): read
   return counted;
 }
 
+/** Operators whose signature stands: their key is active, or was followed by another with `keep`. */
+function standingSigners(envelope: UnverifiedEnvelope, state: KeyLogState): readonly string[] {
+  const message = pae(envelope.payloadType, envelope.payload);
+  const standing = envelope.signatures.flatMap(({ key, signature }) => {
+    const term = lastTerm(state, key);
+    if (term === undefined || !verifySignature({ publicKey: keyBytes(term.sig), message, signature })) return [];
+    const isStanding = (term.to === undefined || term.jobs === "keep") && !isRevokedByFork(state, key);
+    return isStanding && term.role !== "auditor" ? [term.operator] : [];
+  });
+  if (standing.length === 0) throw refuse("signer-revoked", "no signature stands any more");
+  return [...new Set(standing)];
+}
+
 function obstacleOf(operator: Operator, { keyLog: { state }, now, heardAt }: JobContext): Refusal | undefined {
   const { key } = operator;
   if (operator.role === "auditor") return refuse("signer-role", `key ${key} is an auditor's`);
@@ -163,7 +179,7 @@ function isRevokedByFork(state: KeyLogState, key: string): boolean {
   return state.forks.some(({ revokes }) => revokes === key);
 }
 
-function checkAddress(manifest: JobManifest, { keyLog, device, agentVersion }: JobContext): void {
+function checkAddress(manifest: JobManifest, { keyLog, device, agentVersion }: ResumeContext): void {
   if (manifest.tenant !== keyLog.state.tenant) throw refuse("tenant-other", `tenant ${manifest.tenant}`);
   if (manifest.minAgent !== undefined && manifest.minAgent > agentVersion) {
     throw refuse("agent-old", `needs ${manifest.minAgent}, this is ${agentVersion}`);
@@ -174,7 +190,7 @@ function checkAddress(manifest: JobManifest, { keyLog, device, agentVersion }: J
 function checkThreshold(
   manifest: JobManifest,
   signers: readonly string[],
-  { keyLog, class: deviceClass }: JobContext,
+  { keyLog, class: deviceClass }: ResumeContext,
 ): void {
   const needed = jobThreshold(keyLog.state.policy, { kind: manifest.kind, class: deviceClass });
   if (signers.length < needed) throw refuse("signers-few", `${signers.length} of ${needed} operators signed`);
