@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { pae, readEnvelopeOf, signPayload } from "./envelope.ts";
 import { Digest, LogPlace, readFields, Time } from "./fields.ts";
-import { type KeyLogState, keyBytes } from "./key-state.ts";
+import { isRevokedByFork, type KeyLogState, keyBytes } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_CLOCK_AHEAD_MS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
@@ -39,6 +39,7 @@ export function readCheckpoint(
     throw refuse("signature-bad", `key ${first.key}`);
   }
   if (operator.role === "auditor") throw refuse("signer-role", "an auditor does not vouch for the log");
+  if (isRevokedByFork(keyLog.state, first.key)) throw refuse("signer-revoked", `key ${first.key}`);
   const checkpoint = readFields(Checkpoint, envelope.payload, MAX_CHECKPOINT_BYTES);
   if (checkpoint.tenant !== keyLog.state.tenant) throw refuse("tenant-other", `tenant ${checkpoint.tenant}`);
   const place = placeIn(keyLog, checkpoint.keyHead);
@@ -59,7 +60,9 @@ export function isFresh(
 ): boolean {
   const { mode, maxAgeMs } = state.policy.freshness;
   if (mode === "off") return true;
-  const able = state.operators.filter(({ role }) => role !== "auditor").map(({ operator }) => operator);
+  const able = state.operators
+    .filter(({ role, key }) => role !== "auditor" && !isRevokedByFork(state, key))
+    .map(({ operator }) => operator);
   const isYoung = (time: number) => time >= now - maxAgeMs && time <= now + MAX_CLOCK_AHEAD_MS;
   const hasVouched = (operator: string) => isYoung(vouches.get(operator) ?? Number.NEGATIVE_INFINITY);
   const others = able.filter((operator) => !signers.includes(operator));

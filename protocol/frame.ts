@@ -10,9 +10,10 @@ export type Frame = { readonly header: JsonObject; readonly parts: readonly Uint
 
 /** Throws an internal error for a frame that its reader would refuse. */
 export function writeFrame(header: JsonObject, parts: readonly Uint8Array[] = []): Uint8Array {
-  const bytes = concat(...[encodeStrict(header), ...parts].flatMap((part) => [length4(part), part]));
-  if (bytes.length > MAX_FRAME_BYTES || parts.length > MAX_PARTS)
-    throw new Error(`internal error: a frame of ${bytes.length} bytes`);
+  const head = encodeStrict(header);
+  const bytes = concat(...[head, ...parts].flatMap((part) => [length4(part), part]));
+  if (head.length > MAX_HEADER_BYTES || bytes.length > MAX_FRAME_BYTES || parts.length > MAX_PARTS)
+    throw new Error(`internal error: a frame of ${bytes.length} bytes with a header of ${head.length}`);
   return bytes;
 }
 

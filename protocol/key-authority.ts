@@ -51,12 +51,12 @@ function strangerRefusal(state: KeyLogState, envelope: UnverifiedEnvelope, messa
     : refuse("signer-revoked", `key ${ended.key}`);
 }
 
-/** Whether a key that is or was of this log signed. */
-export function signedByAnyTerm(state: KeyLogState, envelope: UnverifiedEnvelope): boolean {
+/** Whether a key that is or was of this log signed, a root key among them. */
+export function signedBySomebody(state: KeyLogState, envelope: UnverifiedEnvelope): boolean {
   const message = pae(envelope.payloadType, envelope.payload);
   return envelope.signatures.some(({ key, signature }) => {
-    const term = lastTerm(state, key);
-    return term !== undefined && verifySignature({ publicKey: keyBytes(term.sig), message, signature });
+    const sig = lastTerm(state, key)?.sig ?? state.root.keys.find((root) => fingerprint(root) === key);
+    return sig !== undefined && verifySignature({ publicKey: keyBytes(sig), message, signature });
   });
 }
 

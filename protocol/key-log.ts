@@ -2,9 +2,19 @@
 // Whoever holds the log judges it alone; no clock and nothing that a relay says decides.
 import { readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import type { AdmitKey } from "./key-admission.ts";
-import { checkAuthority, checkProofs, requireRevokers, signedByAnyTerm, verifiedSigners } from "./key-authority.ts";
+import { checkAuthority, checkProofs, requireRevokers, signedBySomebody, verifiedSigners } from "./key-authority.ts";
 import { type KeyEvent, type LaterEvent, readGenesis, readLaterEvent } from "./key-event.ts";
-import { apply, checkRoot, fingerprint, type KeyLogState, keyBytes, operatorOf, revoke, termOf } from "./key-state.ts";
+import {
+  apply,
+  checkRoot,
+  fingerprint,
+  isRevokedByFork,
+  type KeyLogState,
+  keyBytes,
+  operatorOf,
+  revoke,
+  termOf,
+} from "./key-state.ts";
 import { MAX_FORKS, MAX_KEY_EVENTS, MAX_KEY_LIFETIME_MS, MAX_OPERATORS, RESERVED_KEY_EVENTS } from "./limits.ts";
 import { Refusal, refuse } from "./refusal.ts";
 
@@ -20,7 +30,7 @@ export function judgeGenesis(bytes: Uint8Array, admit: AdmitKey): Judged {
   checkProofs(envelope, newKeysOf(event));
   if (event.key.role !== "admin") throw refuse("log-last-admin", "the first operator must be an admin");
   checkLifetime(event);
-  const operator = operatorOf(event.key, { since: 0, delayMs: 0 });
+  const operator = operatorOf(event.key, { since: 0 });
   return {
     id,
     event,
@@ -36,6 +46,7 @@ export function judgeGenesis(bytes: Uint8Array, admit: AdmitKey): Judged {
       seen: newKeysOf(event).map(fingerprint),
       root,
       policy: event.policy,
+      policies: [{ from: 0, policy: event.policy }],
       forks: [],
     },
   };
@@ -64,7 +75,12 @@ export function judgeEvent(state: KeyLogState, bytes: Uint8Array, admit: AdmitKe
   return {
     id,
     event,
-    state: { ...after, head: { seq: event.seq, id }, seen: [...state.seen, ...newKeys.map(fingerprint)] },
+    state: {
+      ...after,
+      head: { seq: event.seq, id },
+      seen: [...state.seen, ...newKeys.map(fingerprint)],
+      forks: state.forks.filter((fork) => fork.id !== id),
+    },
   };
 }
 
@@ -76,8 +92,9 @@ export function judgeLog(entries: readonly Uint8Array[], admit: AdmitKey): KeyLo
 }
 
 /**
- * Keeps an entry that claims a place already taken as evidence, if somebody of this log signed it; a revocation in it
- * that its signers could make at our head ends the key for jobs (SPEC 4.6). `known` is the id that has the place here.
+ * Keeps an entry that does not follow our line as evidence, if somebody of this log signed it; a revocation in it that
+ * its signers could make at our head ends the key for jobs and checkpoints, wherever it stands (SPEC 4.6). For every
+ * entry that `judgeEvent` refused with `log-fork` or `log-gap`. `known` is the id that has a place here.
  * Answers the same state where the entry is no evidence.
  */
 export function noteFork(
@@ -87,11 +104,14 @@ export function noteFork(
 ): KeyLogState {
   const envelope = readEnvelopeOf("key-event", bytes);
   const id = statementId(envelope);
-  if (state.forks.length >= MAX_FORKS || state.forks.some((fork) => fork.id === id)) return state;
-  if (!signedByAnyTerm(state, envelope)) return state;
+  if (state.forks.some((fork) => fork.id === id) || !signedBySomebody(state, envelope)) return state;
   const event = readLaterEvent(envelope.payload);
-  if (event.tenant !== state.tenant || event.seq > state.head.seq || known(event.seq) === id) return state;
+  const { seq } = state.head;
+  if (event.tenant !== state.tenant || (event.seq <= seq && known(event.seq) === id)) return state;
+  if (event.seq === seq + 1 && event.prev === state.head.id) return state;
   const revokes = forkRevocation(state, envelope, event);
+  // Beyond the next place nobody can say yet whether it is another line; a revocation by those who may make it counts anyway.
+  if (revokes === undefined && (event.seq > seq + 1 || evidenceCount(state) >= MAX_FORKS)) return state;
   return { ...state, forks: [...state.forks, { id, seq: event.seq, ...(revokes === undefined ? {} : { revokes }) }] };
 }
 
@@ -141,23 +161,28 @@ function optional(key: string | undefined): readonly string[] {
 }
 
 function checkNewKeys(newKeys: readonly string[], seen: readonly string[], admit: AdmitKey): void {
-  const known = new Set(seen);
+  const brought = new Set<string>();
   for (const newKey of newKeys) {
     const key = fingerprint(newKey);
-    if (known.has(key)) throw refuse("log-key-reused", `key ${key}`);
-    known.add(key);
+    if (brought.has(key) || seen.includes(key)) throw refuse("log-key-reused", `key ${key}`);
+    brought.add(key);
     admit(keyBytes(newKey));
   }
 }
 
 // --- Forks ---
 
+function evidenceCount(state: KeyLogState): number {
+  return state.forks.filter(({ revokes }) => revokes === undefined).length;
+}
+
 function forkRevocation(state: KeyLogState, envelope: UnverifiedEnvelope, event: LaterEvent): string | undefined {
   if (event.type !== "operator.revoke") return undefined;
   try {
     requireRevokers(state, verifiedSigners(state, envelope), event.operator);
     const after = revoke(state, event);
-    return after.operators.some(({ role }) => role === "admin") ? event.key : undefined;
+    const isNews = !isRevokedByFork(state, event.key);
+    return isNews && after.operators.some(({ role }) => role === "admin") ? event.key : undefined;
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;

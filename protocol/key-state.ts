@@ -11,8 +11,9 @@ export type Operator = NewKey & {
   readonly key: string;
   /** Place of the event that made this key active. */
   readonly since: number;
-  /** How long after hearing of it a device lets the key sign jobs; 0 unless it was recovered under a delay. */
+  /** How long after hearing of the recovery at place `delayFrom` a device lets the key sign jobs; 0 where there is none. */
   readonly delayMs: number;
+  readonly delayFrom: number;
 };
 
 /** How a key's term ended. */
@@ -49,8 +50,20 @@ export type KeyLogState = {
   readonly seen: readonly string[];
   readonly root: RootKeys;
   readonly policy: Policy;
+  /** Every policy with the place from which it is in force: a roster entry is judged by the one at the place it names. */
+  readonly policies: readonly { readonly from: number; readonly policy: Policy }[];
   readonly forks: readonly Fork[];
 };
+
+/** The policy in force at this place of the log. */
+export function policyAt(state: KeyLogState, seq: number): Policy {
+  return state.policies.findLast(({ from }) => from <= seq)?.policy ?? state.policy;
+}
+
+/** Whether an entry beside our line revokes this key: it signs nothing more that counts (SPEC 4.6). */
+export function isRevokedByFork(state: KeyLogState, key: string): boolean {
+  return state.forks.some(({ revokes }) => revokes === key);
+}
 
 /** The term in which a key could sign at this place of the log. */
 export function termAt(state: KeyLogState, key: string, seq: number): KeyTerm | undefined {
@@ -82,12 +95,12 @@ export function apply(state: KeyLogState, event: LaterEvent): Applied {
     case "operator.add":
       return addOperator(state, event);
     case "operator.replace":
-      return succeed(state, event, { end: "replaced", jobs: "cancel", delayMs: 0 });
+      return succeed(state, event, { end: "replaced", jobs: "cancel" });
     case "operator.change":
-      return succeed(state, event, { end: "changed", jobs: event.jobs, delayMs: 0 });
+      return succeed(state, event, { end: "changed", jobs: event.jobs });
     case "operator.recover":
       if (event.key.recovery === undefined) throw refuse("field-missing", "key.recovery");
-      return succeed(state, event, { end: "recovered", jobs: "cancel", delayMs: state.policy.recoveryDelayMs });
+      return succeed(state, event, { end: "recovered", jobs: "cancel" });
     case "operator.recovery":
       return setRecovery(state, event);
     case "operator.revoke":
@@ -95,7 +108,11 @@ export function apply(state: KeyLogState, event: LaterEvent): Applied {
     case "operator.role":
       return setRole(state, event);
     case "policy.set":
-      return { ...state, policy: event.policy };
+      return {
+        ...state,
+        policy: event.policy,
+        policies: [...state.policies, { from: event.seq, policy: event.policy }],
+      };
     case "root.set":
       return { ...state, root: checkRoot(event.root) };
     case "tenant.close":
@@ -109,7 +126,7 @@ function addOperator(state: KeyLogState, event: Extract<LaterEvent, { type: "ope
   if (state.operators.some(({ operator }) => operator === event.key.operator)) {
     throw refuse("log-operator-exists", `operator ${event.key.operator}`);
   }
-  const operator = operatorOf(event.key, { since: event.seq, delayMs: 0 });
+  const operator = operatorOf(event.key, { since: event.seq });
   return { ...state, operators: [...state.operators, operator], terms: [...state.terms, termOf(operator, event.seq)] };
 }
 
@@ -119,17 +136,31 @@ type Succession = Extract<LaterEvent, { type: "operator.replace" | "operator.cha
 function succeed(
   state: KeyLogState,
   event: Succession,
-  { end, jobs, delayMs }: { end: TermEnd; jobs: "cancel" | "keep"; delayMs: number },
+  { end, jobs }: { end: TermEnd; jobs: "cancel" | "keep" },
 ): Applied {
   const before = currentOperator(state, event.key.operator);
   if (event.key.role !== before.role)
     throw refuse("field-invalid", `key.role: ${event.key.role}, must stay ${before.role}`);
-  const after = operatorOf(event.key, { since: event.seq, delayMs });
+  const after = { ...operatorOf(event.key, { since: event.seq }), ...delayOf(state, event, before) };
   return {
     ...state,
     operators: state.operators.map((operator) => (operator.operator === before.operator ? after : operator)),
     terms: [...endTerm(state.terms, before.key, { to: event.seq, end, jobs }), termOf(after, event.seq)],
   };
+}
+
+/** A recovered key waits; one that it is changed to by its own word waits for the same recovery; one that admins approved does not. */
+function delayOf(state: KeyLogState, event: Succession, before: Operator): Pick<Operator, "delayMs" | "delayFrom"> {
+  switch (event.type) {
+    case "operator.recover":
+      return { delayMs: state.policy.recoveryDelayMs, delayFrom: event.seq };
+    case "operator.change":
+      return { delayMs: before.delayMs, delayFrom: before.delayFrom };
+    case "operator.replace":
+      return { delayMs: 0, delayFrom: event.seq };
+    default:
+      throw new Error(`internal error: no delay for ${JSON.stringify(event satisfies never)}`);
+  }
 }
 
 function setRecovery(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.recovery" }>): Applied {
@@ -172,8 +203,8 @@ function currentOperator(state: KeyLogState, id: string): Operator {
   return operator;
 }
 
-export function operatorOf(key: NewKey, { since, delayMs }: { since: number; delayMs: number }): Operator {
-  return { ...key, key: fingerprint(key.sig), since, delayMs };
+export function operatorOf(key: NewKey, { since }: { since: number }): Operator {
+  return { ...key, key: fingerprint(key.sig), since, delayMs: 0, delayFrom: since };
 }
 
 export function termOf({ key, sig, operator, name, role }: Operator, from: number): KeyTerm {
@@ -188,8 +219,9 @@ function endTerm(
   return terms.map((term) => (term.key === key && term.to === undefined ? { ...term, ...ending } : term));
 }
 
-/** Throws `field-invalid` for a threshold that the keys cannot reach. */
+/** Throws `field-invalid` for a key that would count twice, or a threshold that the keys cannot reach. */
 export function checkRoot(root: RootKeys): RootKeys {
+  if (new Set(root.keys).size !== root.keys.length) throw refuse("field-invalid", "root.keys: distinct keys");
   const fits =
     root.keys.length === 0 ? root.threshold === 0 : root.threshold >= 1 && root.threshold <= root.keys.length;
   if (!fits) throw refuse("field-invalid", `root.threshold: ${root.threshold} of ${root.keys.length} keys`);

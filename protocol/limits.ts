@@ -35,7 +35,8 @@ export const MAX_ROOT_KEYS = 5;
 export const MAX_THRESHOLD = 5;
 export const MAX_THRESHOLD_ROWS = 32;
 export const MAX_SUPERSEDED = 64;
-/** Evidence kept of entries that claim an occupied place; one proves the fault, eight show who does it. */
+/** Evidence kept of entries that claim an occupied place; one proves the fault, eight show who does it. Revocations among
+ * them are kept beyond that, one for each active key: nobody can fill the list to keep a revocation out. */
 export const MAX_FORKS = 8;
 /** A key must be renewed, or it dies with the person who forgot it. */
 export const MAX_KEY_LIFETIME_MS = 400 * DAY;
@@ -95,8 +96,8 @@ export const MAX_ACCESS_LIFETIME_MS = 400 * DAY;
 
 // --- The wire (SPEC 10) ---
 
-/** A frame's header is routing only; envelopes and blobs are its parts. */
-export const MAX_HEADER_BYTES = 32 * KIB;
+/** A frame's header is routing only; envelopes and blobs are its parts. The longest is that of a job with 256 deliveries. */
+export const MAX_HEADER_BYTES = 64 * KIB;
 /** The largest frame is a submitted job: envelope, body of 1 MiB with its tags, wraps. */
 export const MAX_FRAME_BYTES = 2 * MIB;
 /** What a device sends in one frame; results go in parts of this size. */

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { pae, readEnvelopeOf, signPayload, statementId } from "./envelope.ts";
 import { Bytes, Digest, Id, LogPlace, label, readFields, Seq, Time } from "./fields.ts";
 import { keyBytes } from "./key-state.ts";
-import { MAX_FORKS, MAX_RECEIPT_BYTES } from "./limits.ts";
+import { MAX_FORKS, MAX_OPERATORS, MAX_RECEIPT_BYTES } from "./limits.ts";
 import { Outcome, Stream } from "./outcome.ts";
 import { refuse } from "./refusal.ts";
 import { type Signer, thumbprint, verifySignature } from "./signature.ts";
@@ -44,7 +44,7 @@ export const Receipt = v.strictObject({
   interpreter: v.exactOptional(label(256)),
   /** The key log as the device knows it. */
   keyHead: LogPlace,
-  forks: v.pipe(v.array(Digest), v.maxLength(MAX_FORKS)),
+  forks: v.pipe(v.array(Digest), v.maxLength(MAX_FORKS + MAX_OPERATORS)),
   /** The device's journal after the entry for this receipt. */
   journal: v.strictObject({ seq: Seq, hash: Digest }),
   bootId: label(64),

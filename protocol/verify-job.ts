@@ -5,7 +5,7 @@ import { isFresh, type Vouches } from "./checkpoint.ts";
 import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import { type JobManifest, readManifest } from "./job.ts";
 import { type JobBody, readBody } from "./job-body.ts";
-import { type KeyLogState, keyBytes, lastTerm, type Operator } from "./key-state.ts";
+import { isRevokedByFork, type KeyLogState, keyBytes, lastTerm, type Operator } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_CLOCK_AHEAD_MS, MAX_JOB_LIFETIME_MS, WRAP_BYTES } from "./limits.ts";
 import { jobThreshold } from "./policy.ts";
@@ -153,13 +153,16 @@ function countedSigners(envelope: UnverifiedEnvelope, context: JobContext): read
   return counted;
 }
 
-/** Operators whose signature stands: their key is active, or was followed by another with `keep`. */
+/** Operators whose signature stands: since it was made, no key of theirs was ended with `cancel` or revoked beside our line. */
 function standingSigners(envelope: UnverifiedEnvelope, state: KeyLogState): readonly string[] {
   const message = pae(envelope.payloadType, envelope.payload);
   const standing = envelope.signatures.flatMap(({ key, signature }) => {
     const term = lastTerm(state, key);
     if (term === undefined || !verifySignature({ publicKey: keyBytes(term.sig), message, signature })) return [];
-    const isStanding = (term.to === undefined || term.jobs === "keep") && !isRevokedByFork(state, key);
+    const since = state.terms.filter((later) => later.operator === term.operator && later.from >= term.from);
+    const isStanding = since.every(
+      (later) => (later.to === undefined || later.jobs === "keep") && !isRevokedByFork(state, later.key),
+    );
     return isStanding && term.role !== "auditor" ? [term.operator] : [];
   });
   if (standing.length === 0) throw refuse("signer-revoked", "no signature stands any more");
@@ -171,12 +174,8 @@ function obstacleOf(operator: Operator, { keyLog: { state }, now, heardAt }: Job
   if (operator.role === "auditor") return refuse("signer-role", `key ${key} is an auditor's`);
   if (isRevokedByFork(state, key)) return refuse("signer-revoked", `key ${key}`);
   if (operator.notAfter <= now) return refuse("signer-expired", `key ${key} ended at ${operator.notAfter}`);
-  const active = (heardAt(operator.since) ?? now) + operator.delayMs;
+  const active = (heardAt(operator.delayFrom) ?? now) + operator.delayMs;
   return operator.delayMs > 0 && now < active ? refuse("signer-delayed", `key ${key} until ${active}`) : undefined;
-}
-
-function isRevokedByFork(state: KeyLogState, key: string): boolean {
-  return state.forks.some(({ revokes }) => revokes === key);
 }
 
 function checkAddress(manifest: JobManifest, { keyLog, device, agentVersion }: ResumeContext): void {
