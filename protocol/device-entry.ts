@@ -1,5 +1,6 @@
 // A roster entry about one device, as that device takes it: its name and its class, without the rest of the roster (SPEC 5.4).
 import { readEnvelopeOf } from "./envelope.ts";
+import { isRevokedByFork } from "./key-state.ts";
 import type { KeyLogView } from "./key-view.ts";
 import { jobThreshold } from "./policy.ts";
 import { refuse } from "./refusal.ts";
@@ -25,17 +26,32 @@ export function followDeviceEntry(
   switch (event.type) {
     case "device.name":
       return { ...standing, seq: event.seq, name: event.name };
-    case "device.class": {
-      const needed = jobThreshold(keyLog.state.policy, { kind: "run", class: standing.class });
-      if (signers.size < needed) throw refuse("signers-few", `${signers.size} of ${needed} operators signed`);
+    case "device.class":
+      requireMayLeave(standing.class, signers, keyLog);
       return { ...standing, seq: event.seq, class: event.class };
-    }
     case "device.admit": {
       // Admission cannot lower what the deployment set: with two persons asked for, one cannot admit the device to less.
-      const isLowering = jobThreshold(keyLog.state.policy, { kind: "run", class: standing.class }) > signers.size;
-      return { seq: event.seq, name: event.name, class: isLowering ? standing.class : event.class };
+      const { able, needed } = leaving(standing.class, signers, keyLog);
+      return { seq: event.seq, name: event.name, class: able < needed ? standing.class : event.class };
     }
     default:
       return { ...standing, seq: event.seq };
   }
+}
+
+function requireMayLeave(from: string, signers: ReadonlySet<string>, keyLog: KeyLogView): void {
+  const { able, needed } = leaving(from, signers, keyLog);
+  if (able < needed) throw refuse("signers-few", `${able} of ${needed} operators who are active signed`);
+}
+
+/**
+ * How many must sign that a device leaves its class, and how many of the signers may still sign here: where one
+ * suffices, whoever could sign at the place that the entry names; where several must, nobody who was revoked since.
+ */
+function leaving(from: string, signers: ReadonlySet<string>, { state }: KeyLogView): { able: number; needed: number } {
+  const active = state.operators.filter(({ role, key }) => role !== "auditor" && !isRevokedByFork(state, key));
+  const asked = jobThreshold(state.policy, { kind: "run", class: from });
+  const needed = Math.max(1, Math.min(asked, active.length));
+  if (asked === 1) return { able: signers.size, needed };
+  return { able: active.filter(({ operator }) => signers.has(operator)).length, needed };
 }

@@ -1,7 +1,7 @@
 // The roster, judged by operators' clients and the relay: which devices belong to the tenant, and what they are called (SPEC 5).
 import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import type { LogPlace } from "./fields.ts";
-import { keyBytes, termAt } from "./key-state.ts";
+import { type KeyTerm, keyBytes, policyAt, termAt } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_ROSTER_EVENTS } from "./limits.ts";
 import { jobThreshold } from "./policy.ts";
@@ -132,13 +132,18 @@ function checkPlace(roster: Roster, event: RosterEvent): void {
   if (event.seq >= MAX_ROSTER_EVENTS) throw refuse("log-full", `entry ${event.seq} of at most ${MAX_ROSTER_EVENTS}`);
 }
 
-/** A class that asks for two signatures is left only by two: otherwise one person could lower it and act alone. */
+/**
+ * A class that asks for two signatures is left only by two: otherwise one person could lower it and act alone. By the
+ * policy and the people at the place that the entry names, so that everybody judges it alike for ever.
+ */
 function signersNeeded(roster: Roster, event: RosterEvent, { state }: KeyLogView): number {
   if (event.type !== "device.class") return 1;
   const current = roster.devices.get(event.device)?.class;
   if (current === undefined) return 1;
-  const able = state.operators.filter(({ role }) => role !== "auditor").length;
-  return Math.max(1, Math.min(able, jobThreshold(state.policy, { kind: "run", class: current })));
+  const { seq } = event.keyHead;
+  const isAble = ({ role, from, to }: KeyTerm) => role !== "auditor" && from <= seq && (to === undefined || seq < to);
+  const able = state.terms.filter(isAble).length;
+  return Math.max(1, Math.min(able, jobThreshold(policyAt(state, seq), { kind: "run", class: current })));
 }
 
 /** Checks what an entry asks for against the roster, and answers the change that it makes. */
