@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { primitives } from "#primitives";
 import { equalSecret, utf8 } from "./bytes.ts";
 import { pae, readEnvelopeOf, signPayload, statementId, type UnverifiedEnvelope } from "./envelope.ts";
-import { Digest, Id, label, readFields, Time } from "./fields.ts";
+import { Digest, Id, label, readFields, SealingKey, Time } from "./fields.ts";
 import { keyBytes } from "./key-state.ts";
 import { refuse } from "./refusal.ts";
 import { type Signer, thumbprint, verifySignature } from "./signature.ts";
@@ -14,7 +14,7 @@ const EnrolmentRequest = v.strictObject({
   /** RFC 7638 thumbprint of `sig`: the id is the key, so the relay cannot put another device in its place. */
   device: Digest,
   sig: Digest,
-  enc: Digest,
+  enc: SealingKey,
   host: label(253),
   platform: v.picklist(["linux", "windows", "macos", "other"]),
   release: label(128),

@@ -56,7 +56,7 @@ export function readEnvelope(bytes: Uint8Array): UnverifiedEnvelope {
   if (bytes.length > MAX_ENVELOPE_BYTES) {
     throw refuse("envelope-size", `${bytes.length} bytes, at most ${MAX_ENVELOPE_BYTES}`);
   }
-  const parsed = v.safeParse(EnvelopeSchema, parseJson(bytes));
+  const parsed = v.safeParse(EnvelopeSchema, parseJson(bytes), { abortEarly: true });
   if (!parsed.success)
     throw refuse("envelope-form", "members other than payload, payloadType and signatures of keyid and sig");
   const { signatures, payload, payloadType: type } = parsed.output;

@@ -15,6 +15,29 @@ const base64urlOf = (bytes: number) =>
 
 /** SHA-256, key thumbprint, statement id, tenant id or raw key: 32 bytes, 43 characters. */
 export const Digest = base64urlOf(32);
+
+// RFC 7748 6.1: the u-coordinates of low order, reduced or not, with the top bit cleared, which X25519 passes over.
+const LOW_ORDER_U = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+  "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]);
+/** A raw X25519 key that something can be sealed to: one of low order would make the sealing of a whole job fail. */
+export const SealingKey = v.pipe(
+  Digest,
+  v.check((spelling) => !LOW_ORDER_U.has(withoutTopBit(spelling)), "a key that is not of low order"),
+);
+
+function withoutTopBit(spelling: string): string {
+  const key = fromBase64url(spelling) ?? new Uint8Array(32);
+  key[31] = (key[31] ?? 0) & 0x7f;
+  return key.toHex();
+}
+
 /** Id of an operator, job, token or batch, or a nonce: 16 random bytes, 22 characters. */
 export const Id = base64urlOf(16);
 
@@ -25,15 +48,21 @@ export const Time = whole(0, 253_402_300_799_999);
 export const Seq = whole(0, Number.MAX_SAFE_INTEGER);
 export const Bytes = whole(0, Number.MAX_SAFE_INTEGER);
 
-// Control characters and the marks that reorder text would let a name show as another one in a terminal.
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{2069}\u{feff}]/u;
+// Control characters, and characters that are unseen or reorder text, would let a name show as another one in a terminal.
+// Written as ranges: Unicode gives characters to unassigned places every year, and then two devices of different ages
+// would judge one entry of a key log differently.
+const UNPRINTABLE =
+  /[\u{0}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{d800}-\u{f8ff}\u{fdd0}-\u{fdef}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{fffe}\u{ffff}\u{e0000}-\u{10ffff}]/u;
+// The spaces of `String.prototype.trim`, spelled out for the same reason.
+const SPACE_AT_END =
+  /^[ \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}]|[ \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}]$/u;
 
 /** Text for people: 1 to `max` code units, no control or reordering characters, no space at either end. */
 export const label = (max: number) =>
   v.pipe(
     v.string(),
     v.maxLength(max),
-    v.check((value) => value !== "" && value === value.trim() && !UNPRINTABLE.test(value), "printable text"),
+    v.check((value) => value !== "" && !SPACE_AT_END.test(value) && !UNPRINTABLE.test(value), "printable text"),
   );
 export const Name = label(MAX_NAME_CHARS);
 export const Reason = label(MAX_REASON_CHARS);

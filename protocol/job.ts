@@ -1,7 +1,7 @@
 // The job manifest, as it is signed: what, for whom, when; readable by the relay, which gains nothing from it (SPEC 8.1).
 import * as v from "valibot";
 import { signPayload } from "./envelope.ts";
-import { Digest, Id, LogPlace, readFields, Time, whole } from "./fields.ts";
+import { Digest, Id, LogPlace, readFields, SealingKey, Time, whole } from "./fields.ts";
 import { MAX_BODY_BYTES, MAX_READERS, MAX_TARGETS } from "./limits.ts";
 import { JobKind } from "./policy.ts";
 import type { Signer } from "./signature.ts";
@@ -26,7 +26,7 @@ export const JobManifest = v.strictObject({
   /** The key log as the signer knew it: a device behind it fetches first. */
   keyHead: LogPlace,
   /** Raw X25519 keys to which the device seals the output. */
-  readers: v.pipe(v.array(Digest), v.maxLength(MAX_READERS), v.check(isDistinct, "distinct readers")),
+  readers: v.pipe(v.array(SealingKey), v.maxLength(MAX_READERS), v.check(isDistinct, "distinct readers")),
   minAgent: v.exactOptional(whole(0, Number.MAX_SAFE_INTEGER)),
 });
 export type JobManifest = Readonly<v.InferOutput<typeof JobManifest>>;

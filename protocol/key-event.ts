@@ -1,6 +1,6 @@
 // The entries of a key log, as they are signed: fields, types and bounds (SPEC 4.1).
 import * as v from "valibot";
-import { Digest, Id, Name, Reason, readFields, Seq, Time, whole } from "./fields.ts";
+import { Digest, Id, Name, Reason, readFields, SealingKey, Seq, Time, whole } from "./fields.ts";
 import { MAX_EVENT_BYTES, MAX_ROOT_KEYS, MAX_SUPERSEDED } from "./limits.ts";
 import { Policy } from "./policy.ts";
 
@@ -13,7 +13,7 @@ export const NewKey = v.strictObject({
   name: Name,
   role: Role,
   sig: Digest,
-  enc: Digest,
+  enc: SealingKey,
   recovery: v.exactOptional(Digest),
   /** How the key is derived: from a passphrase and a setup secret, or from a passphrase alone. */
   mode: v.picklist(["setup", "passphrase"]),

@@ -1,7 +1,7 @@
 // Logging in to a relay: a signature over its challenge, its name and the connection; no password, no lasting session (SPEC 10.2).
 import * as v from "valibot";
 import { pae, readEnvelopeOf, signPayload } from "./envelope.ts";
-import { Digest, Id, label, readFields, Time } from "./fields.ts";
+import { Digest, Id, label, readFields, SealingKey, Time } from "./fields.ts";
 import type { KeyLogState } from "./key-state.ts";
 import { keyBytes } from "./key-state.ts";
 import { MAX_ACCESS_LIFETIME_MS } from "./limits.ts";
@@ -30,7 +30,7 @@ const AccessGrant = v.strictObject({
   operator: Id,
   /** Raw Ed25519 and X25519 keys of the client. */
   sig: Digest,
-  enc: Digest,
+  enc: SealingKey,
   issuedAt: Time,
   notAfter: Time,
 });

@@ -1,6 +1,6 @@
 // The entries of a roster, as they are signed: devices, their names and classes, groups, enrolment tokens (SPEC 5.1).
 import * as v from "valibot";
-import { Digest, Id, LogPlace, readFields, Seq, Time, Word, whole } from "./fields.ts";
+import { Digest, Id, LogPlace, readFields, SealingKey, Seq, Time, Word, whole } from "./fields.ts";
 import { fromBase64url } from "./bytes.ts";
 import { MAX_EVENT_BYTES, MAX_GROUP_CHANGE, MAX_OPERATORS, MAX_TOKEN_USES, WRAP_BYTES } from "./limits.ts";
 
@@ -23,7 +23,7 @@ const RosterEvent = v.variant("type", [
     type: v.literal("device.admit"),
     device: Digest,
     sig: Digest,
-    enc: Digest,
+    enc: SealingKey,
     name: DeviceName,
     class: Word,
     groups: Groups,
