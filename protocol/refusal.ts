@@ -1,5 +1,8 @@
 // What a stranger's bytes can be refused for: one closed list of codes, never reused, each with its sentence and hint.
 
+/** A sentence, and room for a value and a bound. */
+const MAX_DETAIL_CHARS = 300;
+
 type Entry = { readonly says: string; readonly hint: string };
 
 /** SPEC 12 has a paragraph for each code, and test/vectors/refusals has an input that only it refuses. */
@@ -240,9 +243,10 @@ export class Refusal extends Error {
   readonly detail: string;
 
   constructor(code: RefusalCode, detail: string) {
-    super(detail === "" ? code : `${code}: ${detail}`);
+    const safe = printable(detail);
+    super(safe === "" ? code : `${code}: ${safe}`);
     this.code = code;
-    this.detail = detail;
+    this.detail = safe;
   }
 
   get hint(): string {
@@ -262,4 +266,9 @@ export function refuse(code: RefusalCode, detail = ""): Refusal {
 
 export function isRefusalCode(text: string): text is RefusalCode {
   return Object.hasOwn(REFUSALS, text);
+}
+
+// A detail may quote what a stranger wrote: it is cut, and nothing in it can steer a terminal or break a log line.
+function printable(detail: string): string {
+  return detail.slice(0, MAX_DETAIL_CHARS).toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }

@@ -1,0 +1,238 @@
+// Taking an owner from a deployment package: the protocol decides whether, this carries it out in one transaction (DESIGN: old owner or new, never neither, never both).
+import { toBase64url } from "../protocol/bytes.ts";
+import {
+  type BindingDecision,
+  type BoundOwner,
+  type Consent,
+  decideBinding,
+  newTombstones,
+} from "../protocol/binding.ts";
+import type { DeploymentPackage } from "../protocol/deployment.ts";
+import { machineTag, signEnrolment } from "../protocol/enrolment.ts";
+import type { Random } from "../protocol/seal.ts";
+import { signerOf } from "../protocol/signature.ts";
+import { keepFarewell } from "./farewell.ts";
+import { append } from "./journal.ts";
+import type { AgentVersion } from "./jobs.ts";
+import { finish, startedJobs, waitingJob, waitingJobs } from "./ledger.ts";
+import type { Machine } from "./machine.ts";
+import { answer, receiptCount, type Standing } from "./outbox.ts";
+import {
+  addTombstones,
+  addVouch,
+  extendKeyLog,
+  keyLogView,
+  type NewIdentity,
+  newSeed,
+  type Owner,
+  publicKeysOf,
+  raiseFloor,
+  readOwner,
+  readTombstones,
+  replaceIdentity,
+  writeOwner,
+} from "./owner.ts";
+import type { State } from "./state.ts";
+
+export type BindOptions = {
+  readonly state: State;
+  readonly machine: Machine;
+  readonly agent: AgentVersion;
+  readonly consent: Consent;
+  readonly now: number;
+  readonly random: Random;
+};
+
+/** Binds, updates or keeps, and says which. Throws the refusal that forbids it; then nothing has changed but the journal. */
+export function bind(offered: DeploymentPackage, options: BindOptions): BindingDecision {
+  const { state, consent, now } = options;
+  return state.write("bind", () => {
+    const before = readOwner(state);
+    const decision = decideBinding({
+      offered,
+      bound: before === undefined ? undefined : boundOwner(state, before),
+      tombstones: readTombstones(state),
+      consent,
+      now: Math.max(now, before?.floor ?? 0),
+    });
+    carryOut(decision, { offered, before, options });
+    return decision;
+  });
+}
+
+/** Writes a refused binding into the journal. */
+export function noteRefusedBinding(
+  state: State,
+  { code, detail, now }: { code: string; detail: string; now: number },
+): void {
+  state.write("refuse binding", () => append(state, now, { type: "refused", code, detail }));
+}
+
+type Binding = {
+  readonly offered: DeploymentPackage;
+  readonly before: Owner | undefined;
+  readonly options: BindOptions;
+};
+
+function carryOut(decision: BindingDecision, binding: Binding): void {
+  switch (decision.type) {
+    case "bind":
+      return takeOwner(binding);
+    case "rebind":
+      leaveOwner(binding);
+      return takeOwner(binding);
+    case "update":
+      updateOwner(binding, decision.relays);
+      return renewIdentity(binding);
+    case "keep":
+      return renewIdentity(binding);
+    default:
+      throw new Error(`internal error: no binding ${JSON.stringify(decision satisfies never)}`);
+  }
+}
+
+function boundOwner(state: State, owner: Owner): BoundOwner {
+  return { keyLog: keyLogView(state, owner.keyState), deployedAt: owner.deployedAt };
+}
+
+/** A disk that was copied from another machine, bound on this one: the same owner, a device of its own. */
+function renewIdentity({ offered, before, options }: Binding): void {
+  if (before === undefined || tagOf(before.tenant, options) === before.machineTag) return;
+  endIdentity(before, options);
+  const identity = newIdentity(offered, options);
+  replaceIdentity(options.state, identity);
+  noteBound(offered, identity, options);
+}
+
+/** What belonged to the owner before is dropped, the journal keeps the history, the owner becomes a tombstone. */
+function leaveOwner({ offered, before, options }: Binding): void {
+  if (before === undefined) throw new Error("internal error: no owner to leave");
+  const { state, now } = options;
+  endIdentity(before, options);
+  addTombstones(state, newTombstones(offered, boundOwner(state, before)), now);
+  for (const table of ["vouch", "key_entry"]) state.run(`DELETE FROM ${table}`);
+}
+
+/** Ends every unfinished job with a receipt of the device as it was, and begins an empty ledger. */
+function endIdentity(before: Owner, options: BindOptions): void {
+  const { state, now } = options;
+  for (const { job, statement, startedAt } of openJobs(state)) {
+    if (!finish(state, job)) continue;
+    answer(state, standingOf(before, options), {
+      job,
+      statement,
+      outcome: { type: "cancelled", by: "owner-change" },
+      ...(startedAt === undefined ? { contained: "yes" } : { contained: "unknown", startedAt }),
+    });
+  }
+  keepFarewell(state);
+  append(state, now, {
+    type: "unbound",
+    tenant: before.tenant,
+    name: before.keyState.name,
+    device: before.device,
+    keySeq: before.keyState.head.seq,
+    receipts: receiptCount(state),
+  });
+  for (const table of ["ledger", "receipt", "refused"]) state.run(`DELETE FROM ${table}`);
+}
+
+function openJobs(state: State): readonly { job: string; statement: string; startedAt?: number }[] {
+  const waiting = waitingJobs(state).flatMap((job) => waitingJob(state, job) ?? []);
+  return [...startedJobs(state), ...waiting.map(({ job, statement }) => ({ job, statement }))];
+}
+
+function standingOf(owner: Owner, { machine, agent, now }: BindOptions): Standing {
+  const { keyState } = owner;
+  return {
+    owner,
+    keyHead: keyState.head,
+    forks: keyState.forks.map(({ id }) => id),
+    bootId: machine.bootId,
+    agent: agent.text,
+    time: now,
+  };
+}
+
+/** New keys and the judged log: this device's owner from here on. */
+function takeOwner({ offered, before, options }: Binding): void {
+  const { state, now } = options;
+  const { deployment } = offered;
+  const identity = newIdentity(offered, options);
+  writeOwner(state, {
+    tenant: deployment.tenant,
+    boundAt: now,
+    deployment: offered.id,
+    deployedAt: deployment.issuedAt,
+    relays: deployment.relays,
+    class: deployment.class,
+    keyState: offered.state,
+    entries: offered.entries,
+    ...identity,
+  });
+  if (before === undefined) addTombstones(state, newTombstones(offered, undefined), now);
+  for (const signer of offered.signers) addVouch(state, signer, deployment.issuedAt);
+  raiseFloor(state, deployment.issuedAt, now);
+  noteBound(offered, identity, options);
+}
+
+/** Fresh keys, and an enrolment request under them that waits for a relay. */
+function newIdentity({ deployment, id, tokenSecret }: DeploymentPackage, options: BindOptions): NewIdentity {
+  const { machine, agent, now, random } = options;
+  const keys = newSeed(random);
+  const enrolment = signEnrolment(
+    {
+      tenant: deployment.tenant,
+      device: keys.device,
+      ...publicKeysOf(keys.seed, keys.sealingKey),
+      host: machine.host,
+      platform: machine.platform,
+      release: machine.release,
+      arch: machine.arch,
+      machineTag: tagOf(deployment.tenant, options),
+      deployment: id,
+      ...(deployment.token === undefined ? {} : { token: deployment.token }),
+      agent: agent.text,
+      time: now,
+    },
+    { signer: signerOf(keys.seed), tokenSecret },
+  );
+  return { ...keys, machineTag: tagOf(deployment.tenant, options), enrolment };
+}
+
+function tagOf(tenant: string, { machine }: BindOptions): string {
+  return toBase64url(machineTag(tenant, machine.machineId));
+}
+
+function noteBound(
+  { state: offered, id, deployment }: DeploymentPackage,
+  { device }: NewIdentity,
+  { state, now }: BindOptions,
+): void {
+  const { tenant, epoch } = deployment;
+  append(state, now, { type: "bound", tenant, name: offered.name, epoch, device, deployment: id });
+}
+
+/** The same owner: what was missing of the log, and newer relays. */
+function updateOwner({ offered, before, options }: Binding, takesRelays: boolean): void {
+  if (before === undefined) throw new Error("internal error: an update of no owner");
+  const { state, now } = options;
+  const known = before.keyState.head.seq;
+  if (offered.state.head.seq > known) {
+    const entries = offered.entries.slice(known + 1);
+    extendKeyLog(state, {
+      keyState: { ...offered.state, forks: before.keyState.forks },
+      from: known + 1,
+      entries,
+      heardAt: now,
+    });
+  }
+  if (takesRelays) {
+    const { relays, issuedAt } = offered.deployment;
+    state.run("UPDATE owner SET relays = ?, deployed_at = ?", JSON.stringify(relays), issuedAt);
+    for (const signer of offered.signers) addVouch(state, signer, issuedAt);
+  }
+  // A daemon that serves the state before has to begin again with this one.
+  state.run("UPDATE owner SET generation = generation + 1");
+  append(state, now, { type: "updated", deployment: offered.id, keySeq: Math.max(known, offered.state.head.seq) });
+}

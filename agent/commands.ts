@@ -1,0 +1,144 @@
+// What a person at the device can ask for, besides running the daemon: bind, status, journal.
+import { readFileSync, statSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { readPackage } from "../protocol/deployment.ts";
+import { admitKey } from "../protocol/key-admission.ts";
+import { MAX_PACKAGE_BYTES } from "../protocol/limits.ts";
+import { pinOf } from "../protocol/pin.ts";
+import { Refusal, refuse } from "../protocol/refusal.ts";
+import { bind, type BindOptions, noteRefusedBinding } from "./bind.ts";
+import { AgentFault } from "./fault.ts";
+import { readJournal, verifyJournal } from "./journal.ts";
+import { touchOwnerMark } from "./owner-mark.ts";
+import type { Paths } from "./paths.ts";
+import { type Status, statusOf, writePublicStatus } from "./public-status.ts";
+import { State } from "./state.ts";
+import { journalWords, statusWords } from "./words.ts";
+
+export type BindCommand = Omit<BindOptions, "state" | "consent"> & {
+  readonly paths: Paths;
+  readonly file: string;
+  readonly trust: string | undefined;
+  readonly rebind: boolean;
+  /** Whether a person sits at a terminal and can be asked. */
+  readonly isInteractive: boolean;
+};
+
+/** Binds, and says in one line what was done. Throws a refusal or a fault; the device is then as it was. */
+export async function bindCommand(command: BindCommand): Promise<string> {
+  const { paths, now } = command;
+  const state = State.open(paths.state);
+  try {
+    const offered = readPackage(packageBytes(command.file), admitKey);
+    const attempt = (confirmed: boolean) => bind(offered, { ...command, state, consent: { ...command, confirmed } });
+    const decision = await askWhereAllowed(attempt, {
+      command,
+      name: offered.state.name,
+      pin: pinOf(offered.state.tenant),
+    });
+    if (decision.type !== "keep") touchOwnerMark(paths, now);
+    writePublicStatus(paths, state, now);
+    return SAYS[decision.type](`${offered.state.name} (epoch ${offered.state.epoch})`);
+  } catch (error) {
+    if (error instanceof Refusal) noteRefusedBinding(state, { code: error.code, detail: error.detail, now });
+    throw error;
+  } finally {
+    state.close();
+  }
+}
+
+const SAYS = {
+  bind: (owner: string) => `bound to ${owner}`,
+  rebind: (owner: string) => `owner changed: bound to ${owner}; the owner before is retired on this device for good`,
+  update: (owner: string) => `still bound to ${owner}; took what was newer in the package`,
+  keep: (owner: string) => `still bound to ${owner}; the package has nothing newer`,
+};
+
+/** Where only consent is missing and a person is there, that person is asked for the pin, which cannot be said by accident. */
+async function askWhereAllowed<T>(
+  attempt: (confirmed: boolean) => T,
+  { command, name, pin }: { command: BindCommand; name: string; pin: string },
+): Promise<T> {
+  try {
+    return attempt(false);
+  } catch (error) {
+    const canAsk = error instanceof Refusal && error.code === "trust-needed" && command.isInteractive;
+    if (!canAsk) throw error;
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    const typed = await terminal.question(
+      `This device's owner will change to ${name}.\nType the first five characters of its pin, as its admin gave it to you: `,
+    );
+    terminal.close();
+    if (typed.trim().toUpperCase() !== pin.slice(0, 5))
+      throw refuse("package-trust", "the pin that was typed is another");
+    return attempt(true);
+  }
+}
+
+function packageBytes(file: string): Uint8Array {
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_PACKAGE_BYTES) throw refuse("package-form", `${size} bytes, at most ${MAX_PACKAGE_BYTES}`);
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new AgentFault("file-unreadable", `${file}: ${error instanceof Error ? error.message : ""}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The status in words or as JSON, from the private state or, for whoever may not read that, from the public file. */
+export function statusCommand({ paths, json, now }: { paths: Paths; json: boolean; now: number }): string {
+  const status = readStatus(paths, now);
+  return json ? JSON.stringify(status, undefined, 1) : statusWords(status);
+}
+
+function readStatus({ state: folder, publicStatus }: Paths, now: number): Status {
+  const state = State.view(folder);
+  if (state === undefined) return readPublicStatus(publicStatus) ?? { bound: false, at: now };
+  try {
+    return statusOf(state, now);
+  } finally {
+    state.close();
+  }
+}
+
+// Written by the agent, in a folder where nobody but the agent's user can write.
+function readPublicStatus(path: string): Status | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "EACCES"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** The journal in words or as JSON lines. Throws `not-bound` where there is no state, `journal-broken` where it does not verify. */
+export function journalCommand({
+  paths,
+  json,
+  last,
+  verify,
+}: {
+  paths: Paths;
+  json: boolean;
+  last: number;
+  verify: boolean;
+}): string {
+  const state = State.view(paths.state);
+  if (state === undefined) throw new AgentFault("not-bound", `no readable state in ${paths.state}`);
+  try {
+    if (verify) {
+      const { from, to } = verifyJournal(state);
+      return json
+        ? JSON.stringify({ from, to })
+        : `the chain holds from entry ${from} to entry ${to.seq}, hash ${to.hash}`;
+    }
+    const lines = readJournal(state, last);
+    return lines.map((line) => (json ? JSON.stringify(line) : journalWords(line))).join("\n");
+  } finally {
+    state.close();
+  }
+}

@@ -1,0 +1,32 @@
+// The agent's help, on one screen.
+
+export const HELP = `keybound-agent obeys the holders of its owner's signature keys, and nobody else.
+
+Usage: keybound-agent COMMAND [options]
+
+Commands:
+  bind FILE     take the owner of a deployment package, or bring the present owner's news
+  run           serve the owner, in the foreground, until SIGTERM
+  status        who owns this device, since when, and the last refusal
+  journal       what this device accepted, refused and ran
+
+Options:
+  --state DIR   state folder (default: the installed agent's; a folder of yours needs no root)
+  --json        machine-readable output, for status and journal
+  --help, --version
+
+bind:
+  --trust PIN   the pin that was printed with the package; needed wherever the owner changes
+  --rebind      let another organisation take this device over; needs --trust
+
+journal:
+  --last N      the newest N entries (default 50)
+  --verify      walk the whole hash chain
+
+Exit: 0 done, 1 refused or failed, 2 not understood.
+
+Example:
+  $ keybound-agent bind acme.keybound --trust 9BBH4-CTDVB-2MQQ4-F2DCN-DF61S
+  bound to Acme Ltd (epoch 1)
+  $ keybound-agent run
+`;

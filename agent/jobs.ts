@@ -1,0 +1,301 @@
+// Jobs on this device: from the relay's bytes through the one door to the ledger, a turn, a process, a receipt.
+import type { Logger } from "pino";
+import { MAX_LEDGER_JOBS } from "../protocol/limits.ts";
+import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
+import { Refusal, type RefusalCode, refuse } from "../protocol/refusal.ts";
+import type { Random } from "../protocol/seal.ts";
+import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
+import { append } from "./journal.ts";
+import {
+  begin,
+  claim,
+  claimedBy,
+  countJobs,
+  type Delivery,
+  finish,
+  forgetExpired,
+  startedJobs,
+  waitingJob,
+  waitingJobs,
+} from "./ledger.ts";
+import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS, MAX_RUNNING_JOBS } from "./limits.ts";
+import { LiveOutput } from "./live.ts";
+import { type Answer, answer, outboxLoad, type Standing } from "./outbox.ts";
+import { addVouch, heardAtPlace, keyLogView, raiseFloor, readVouches } from "./owner.ts";
+import type { OwnerState } from "./owner-state.ts";
+import { Refusals } from "./refusals.ts";
+import type { RelayConnection } from "./relay-connection.ts";
+import { sealResult } from "./result.ts";
+import { clearSources } from "./run/source-file.ts";
+import {
+  type EndCause,
+  type PreparedJob,
+  prepareJob,
+  type RunEnvironment,
+  type RunningJob,
+  runJob,
+} from "./run/run-job.ts";
+import { TurnQueue } from "./turn-queue.ts";
+
+export type AgentVersion = { readonly text: string; readonly number: number };
+
+export type JobsOptions = {
+  readonly owned: OwnerState;
+  readonly environment: RunEnvironment;
+  readonly bootId: string;
+  readonly agent: AgentVersion;
+  readonly now: () => number;
+  readonly random: Random;
+  readonly log: Logger;
+  /** The connection of the moment, for live output. */
+  readonly connection: () => RelayConnection | undefined;
+  /** A receipt was written to the outbox. */
+  readonly onReceipt: () => void;
+  /** The state can no longer be written: the owner changed, or the disk failed. */
+  readonly onFault: (error: unknown) => void;
+};
+
+/** What became of a delivery. `taken`: the relay need not send it again. */
+export type Reception =
+  | { readonly type: "taken"; readonly refused?: RefusalCode }
+  | { readonly type: "behind"; readonly seq: number };
+
+type Active = { readonly running: RunningJob; readonly live: LiveOutput };
+
+export class Jobs {
+  readonly #options: JobsOptions;
+  readonly #queue = new TurnQueue();
+  readonly #active = new Map<string, Active>();
+  readonly #ended = new Set<Promise<void>>();
+  readonly #refusals: Refusals;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+    this.#refusals = new Refusals({ ...options, standing: () => this.#standing() });
+  }
+
+  get running(): number {
+    return this.#active.size;
+  }
+
+  /** After a start: jobs that were running are lost and never run again; jobs that waited wait on. */
+  recover(): void {
+    clearSources(this.#options.environment.jobs);
+    for (const { job, statement, bootId, mayReboot, startedAt } of startedJobs(this.#options.owned.state)) {
+      const outcome: Outcome = { type: mayReboot && bootId !== this.#options.bootId ? "rebooted" : "lost" };
+      this.#finish({ job, statement, outcome, startedAt, contained: "unknown" });
+    }
+    for (const job of waitingJobs(this.#options.owned.state)) {
+      const runnable = this.#resume(job)?.runnable;
+      if (runnable !== undefined)
+        this.#queue.add({ job, notBefore: runnable.job.manifest.notBefore, lock: runnable.body.lock });
+    }
+    this.#startDue();
+  }
+
+  /** Judges a delivery. `asked`: the key log was fetched for it already. */
+  receive(delivery: Delivery, { watched, asked }: { watched: boolean; asked: boolean }): Reception {
+    const verdict = VerifiedJob.judge(delivery.envelope, this.#context(asked));
+    if (verdict.type === "behind") return verdict;
+    if (verdict.type === "refused") return this.#refusals.refuse(verdict.refusal, verdict.about);
+    try {
+      const runnable = verdict.job.open(delivery, this.#options.owned.owner.sealing);
+      const prepared = prepareJob(runnable, this.#options.environment);
+      this.#checkRoom();
+      this.#accept(prepared, { delivery, watched });
+      return { type: "taken" };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { manifest, statement } = verdict.job;
+      return this.#refusals.refuse(error, { job: manifest.job, statement, readers: manifest.readers });
+    }
+  }
+
+  /** Somebody watches a job from now on. */
+  watch(job: string): void {
+    this.#active.get(job)?.live.watch();
+  }
+
+  /** The key log has changed: jobs that wait are looked at again when their turn comes, so nothing is to be done now but to try. */
+  keysChanged(): void {
+    this.#startDue();
+  }
+
+  /** Takes no more, ends what runs, and settles when every ended job has its receipt on the disk. */
+  async stop(by: EndCause): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    for (const { running } of this.#active.values()) running.end(by);
+    await Promise.all(this.#ended);
+  }
+
+  #context(asked: boolean): JobContext {
+    const { owned, agent, now } = this.#options;
+    const { state, owner } = owned;
+    return {
+      keyLog: keyLogView(state, owned.keyState),
+      device: owner.device,
+      class: owned.class,
+      agentVersion: agent.number,
+      now: Math.max(now(), owned.floor()),
+      heardAt: (seq) => heardAtPlace(state, seq),
+      vouches: readVouches(state),
+      claimed: (job) => claimedBy(state, job),
+      asked,
+    };
+  }
+
+  #checkRoom(): void {
+    const { state } = this.#options.owned;
+    if (countJobs(state) >= MAX_LEDGER_JOBS) throw refuse("ledger-full", `${MAX_LEDGER_JOBS} jobs`);
+    const { receipts, bytes } = outboxLoad(state);
+    if (receipts >= MAX_OUTBOX_RECEIPTS || bytes >= MAX_OUTBOX_BYTES) {
+      throw refuse("ledger-full", `${receipts} receipts wait for the relay`);
+    }
+  }
+
+  #accept(prepared: PreparedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): void {
+    const { owned, now, bootId, log } = this.#options;
+    const { job, body } = prepared.runnable;
+    const { manifest, statement, signers } = job;
+    const startsNow = manifest.notBefore <= now() && this.#hasTurn(body.lock) && !this.#queue.hasDue(now());
+    const startedAt = startsNow ? now() : undefined;
+    owned.write("accept job", (state) => {
+      claim(state, job, { delivery, bootId, mayReboot: body.mayReboot, startedAt });
+      append(state, now(), { type: "accepted", job: manifest.job, statement, signers });
+      for (const signer of signers) addVouch(state, signer, manifest.issuedAt);
+      raiseFloor(state, manifest.issuedAt, now());
+      forgetExpired(state, now());
+    });
+    log.info({ job: manifest.job, signers, waits: !startsNow }, "job accepted");
+    if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });
+    else {
+      this.#queue.add({ job: manifest.job, notBefore: manifest.notBefore, lock: body.lock });
+      this.#startDue();
+    }
+  }
+
+  #hasTurn(lock: string | undefined): boolean {
+    return !this.#isStopping && this.#active.size < MAX_RUNNING_JOBS && this.#queue.isFree(lock);
+  }
+
+  #start(prepared: PreparedJob, { startedAt, watched }: { startedAt: number; watched: boolean }): void {
+    const { environment, random, connection, onFault } = this.#options;
+    const { job, body } = prepared.runnable;
+    const { job: id, readers } = job.manifest;
+    const live = new LiveOutput({ job: id, statement: job.statement, readers }, random, connection);
+    if (watched) live.watch();
+    this.#queue.hold(body.lock);
+    const running = runJob(prepared, environment, (stream, bytes) => live.add(stream, bytes));
+    this.#active.set(id, { running, live });
+    const ended = this.#end(prepared.runnable, { running, live, startedAt }).catch(onFault);
+    this.#ended.add(ended);
+    void ended.finally(() => this.#ended.delete(ended));
+  }
+
+  async #end(
+    { job, body }: RunnableJob,
+    { running, live, startedAt }: { running: RunningJob; live: LiveOutput; startedAt: number },
+  ): Promise<void> {
+    const { outcome, kept, contained, interpreter } = await running.done;
+    live.end();
+    this.#active.delete(job.manifest.job);
+    this.#queue.release(body.lock);
+    const { statement, manifest } = job;
+    const result = sealResult(kept, { readers: manifest.readers, statement, random: this.#options.random });
+    const given = {
+      job: manifest.job,
+      statement,
+      outcome,
+      startedAt,
+      contained,
+      interpreter: interpreter.slice(0, 256),
+    };
+    this.#finish(result === undefined ? given : { ...given, result });
+    this.#startDue();
+  }
+
+  /** Ledger and receipt in one transaction: a job that has finished has exactly one answer. */
+  #finish(given: Answer): void {
+    const { owned, log, onReceipt } = this.#options;
+    const isFirst = owned.write("finish job", (state) => {
+      const wasOpen = finish(state, given.job);
+      if (wasOpen) answer(state, this.#standing(), given);
+      return wasOpen;
+    });
+    if (!isFirst) return;
+    log.info({ job: given.job, outcome: outcomeWords(given.outcome) }, "job ended");
+    onReceipt();
+  }
+
+  #standing(): Standing {
+    const { owned, bootId, agent, now } = this.#options;
+    const { keyState, owner } = owned;
+    return {
+      owner: { ...owner, floor: owned.floor() },
+      keyHead: keyState.head,
+      forks: keyState.forks.map(({ id }) => id),
+      bootId,
+      agent: agent.text,
+      time: now(),
+    };
+  }
+
+  /** Starts waiting jobs whose time and turn have come, and sets the clock for the next. */
+  #startDue(): void {
+    const { now, onFault } = this.#options;
+    clearTimeout(this.#timer);
+    try {
+      while (!this.#isStopping && this.#active.size < MAX_RUNNING_JOBS) {
+        const next = this.#queue.take(now());
+        if (next === undefined) break;
+        this.#startWaiting(next);
+      }
+    } catch (error) {
+      return onFault(error);
+    }
+    const dueAt = this.#queue.nextDue(now());
+    if (dueAt === undefined || this.#isStopping) return;
+    // Node's timers hold 31 bits, and a clock may be set: so look again within the hour.
+    this.#timer = setTimeout(() => this.#startDue(), Math.min(dueAt - now(), 3_600_000));
+  }
+
+  #startWaiting(job: string): void {
+    const prepared = this.#resume(job);
+    if (prepared === undefined) return;
+    const { owned, now, bootId } = this.#options;
+    const startedAt = now();
+    if (owned.write("begin job", (state) => begin(state, job, { bootId, startedAt })))
+      this.#start(prepared, { startedAt, watched: false });
+  }
+
+  /** A waiting job out of the ledger, checked again; one that may not run any more gets its receipt here. */
+  #resume(id: string): PreparedJob | undefined {
+    const { owned, agent, environment, now } = this.#options;
+    const waiting = waitingJob(owned.state, id);
+    if (waiting === undefined) return undefined;
+    try {
+      const job = VerifiedJob.resume(waiting.envelope, {
+        keyLog: keyLogView(owned.state, owned.keyState),
+        device: owned.owner.device,
+        class: owned.class,
+        agentVersion: agent.number,
+        now: Math.max(now(), owned.floor()),
+      });
+      return prepareJob(job.open(waiting, owned.owner.sealing), environment);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#finish({ job: waiting.job, statement: waiting.statement, outcome: endedWaiting(error), contained: "yes" });
+      return undefined;
+    }
+  }
+}
+
+/** The outcome of an accepted job that may not run when its turn comes. */
+function endedWaiting(refusal: Refusal): Outcome {
+  if (refusal.code === "job-expired") return { type: "expired" };
+  if (refusal.code === "signer-revoked") return { type: "cancelled", by: "key-revoked" };
+  return { type: "refused", code: refusal.code, detail: refusal.detail.slice(0, 200).toWellFormed() };
+}

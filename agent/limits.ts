@@ -1,0 +1,49 @@
+// The agent's own bounds, each with its reason; the protocol's are in protocol/limits.ts. Sizes are bytes, times milliseconds.
+
+/** Jobs that run side by side; the rest wait their turn in the order in which they were accepted. */
+export const MAX_RUNNING_JOBS = 4;
+/** After SIGTERM a job has this long to tidy up before SIGKILL. */
+export const END_GRACE_MS = 5_000;
+/** After SIGKILL the kernel needs moments; longer means a process that cannot be ended. */
+export const KILL_WAIT_MS = 2_000;
+/** How long a leader's exit waits for its pipes to close before what holds them is ended. */
+export const PIPE_WAIT_MS = 250;
+/** Frames that wait while the key log is fetched: a login brings a checkpoint of each operator and eight jobs. */
+export const MAX_PENDING_FRAMES = 128;
+/** And their bytes: eight jobs of the largest size and what comes with them. */
+export const MAX_PENDING_BYTES = 24 * 1024 * 1024;
+/** The public status file is written at most once in this time. */
+export const STATUS_EVERY_MS = 500;
+/** Receipts on their way to the relay at one time. */
+export const MAX_UPLOADS = 4;
+/** Reconnecting: the first wait is up to this, doubled each time up to the cap, each drawn at random from the whole span. */
+export const BACKOFF_FIRST_MS = 500;
+export const BACKOFF_CAP_MS = 60_000;
+/** A relay that turned this device away is asked again rarely. */
+export const BACKOFF_REFUSED_MS = 15 * 60_000;
+/** A dial, with TLS and login, that takes longer is given up. */
+export const CONNECT_TIMEOUT_MS = 20_000;
+/** An answer that takes longer means a broken relay: the connection is made anew. */
+export const ANSWER_TIMEOUT_MS = 60_000;
+/** Live output waits in the socket up to here; beyond it, it is left out and counted. */
+export const MAX_LIVE_BUFFER_BYTES = 256 * 1024;
+/** Refusals of unsigned bytes that are written to the journal in a minute; beyond it they are only counted. */
+export const MAX_JOURNALED_REFUSALS_PER_MINUTE = 10;
+/** Entries that the journal keeps; the oldest go first, and the chain says from where it is kept. */
+export const MAX_JOURNAL_ENTRIES = 200_000;
+/** Statements of which a refusal has been receipted; the oldest are forgotten first. */
+export const MAX_REFUSED_STATEMENTS = 10_000;
+/** Receipts that the relay has confirmed are kept here for the operator at the machine. */
+export const STORED_RECEIPT_DAYS = 30;
+/** Receipts that wait for a relay; above it jobs are refused rather than answers lost. */
+export const MAX_OUTBOX_RECEIPTS = 20_000;
+/** Sealed results that wait for a relay. */
+export const MAX_OUTBOX_BYTES = 512 * 1024 * 1024;
+/** When the daemon is asked to stop, receipts of the jobs that it ended have this long to reach the relay. */
+export const FAREWELL_MS = 3_000;
+export const INVENTORY_DELAY_MS = 5_000;
+export const INVENTORY_EVERY_MS = 24 * 3_600_000;
+/** systeminformation asks many programs; one of them may hang. */
+export const INVENTORY_TIMEOUT_MS = 60_000;
+/** How long another writer (bind beside run) may hold the database. */
+export const DATABASE_WAIT_MS = 5_000;

@@ -1,0 +1,133 @@
+// The agent's program: reads the command line, the clock and the machine, and hands them on.
+import { randomBytes } from "node:crypto";
+import { tmpdir, userInfo } from "node:os";
+import { parseArgs } from "node:util";
+import { Refusal } from "../protocol/refusal.ts";
+import { bindCommand, journalCommand, statusCommand } from "./commands.ts";
+import { runDaemon } from "./daemon.ts";
+import { AgentFault } from "./fault.ts";
+import { HELP } from "./help.ts";
+import { collectFacts } from "./inventory.ts";
+import { lockState } from "./lock.ts";
+import { openLog } from "./log.ts";
+import { readMachine } from "./machine.ts";
+import { defaultState, pathsIn } from "./paths.ts";
+import type { RunEnvironment } from "./run/run-job.ts";
+import { State } from "./state.ts";
+import { VERSION } from "./version.ts";
+
+const now = () => Date.now();
+const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
+
+function commandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        state: { type: "string" },
+        json: { type: "boolean", default: false },
+        trust: { type: "string" },
+        rebind: { type: "boolean", default: false },
+        last: { type: "string", default: "50" },
+        verify: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+        version: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    throw new AgentFault("misuse", error instanceof Error ? error.message : "", { cause: error });
+  }
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = commandLine();
+  const [command, file, ...surplus] = positionals;
+  if (values.version) return print(VERSION.text);
+  if (values.help || command === undefined || command === "help") return print(HELP.trimEnd());
+  if (surplus.length > 0 || (file !== undefined && command !== "bind"))
+    throw new AgentFault("misuse", `${surplus[0] ?? file} is one word too many`);
+  const paths = pathsIn(values.state ?? defaultState(process.platform, process.env["ProgramData"]));
+  switch (command) {
+    case "bind": {
+      if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
+      const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
+      const { trust, rebind } = values;
+      return print(
+        await bindCommand({
+          paths,
+          file,
+          trust,
+          rebind,
+          isInteractive,
+          machine: readMachine(now()),
+          agent: VERSION,
+          now: now(),
+          random,
+        }),
+      );
+    }
+    case "run":
+      return run(paths);
+    case "status":
+      return print(statusCommand({ paths, json: values.json, now: now() }));
+    case "journal":
+      return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    case "inventory":
+      return print(JSON.stringify(await collectFacts()));
+    default:
+      throw new AgentFault("misuse", `no command ${command}`);
+  }
+}
+
+async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  const state = State.open(paths.state);
+  try {
+    using held = new DisposableStack();
+    held.use(lockState(paths.state));
+    const stopping = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
+    const machine = readMachine(now());
+    const inventoryCommand = [process.execPath, ...process.execArgv, process.argv[1] ?? "", "inventory"] as const;
+    const daemon = { state, paths, machine, environment: runEnvironment(paths.jobs), agent: VERSION, inventoryCommand };
+    log.info({ agent: VERSION.text, state: paths.state }, "started");
+    await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
+    log.info("stopped");
+  } finally {
+    state.close();
+  }
+}
+
+function runEnvironment(jobs: string): RunEnvironment {
+  const { username, homedir, uid } = userInfo();
+  const {
+    SystemRoot: systemRoot = "C:\\Windows",
+    SystemDrive: systemDrive = "C:",
+    ProgramData: programData = "C:\\ProgramData",
+  } = process.env;
+  return {
+    platform: process.platform,
+    account: { name: username, home: homedir, uid },
+    windows: { systemRoot, systemDrive, programData, temp: tmpdir() },
+    jobs,
+  };
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1 || number > 100_000)
+    throw new AgentFault("misuse", `--last ${text}, must be 1 to 100000`);
+  return number;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function fail(error: unknown): void {
+  if (!(error instanceof Refusal || error instanceof AgentFault)) throw error;
+  process.stderr.write(`keybound-agent: ${error.message}\n  ${error.sentence}\n  hint: ${error.hint}\n`);
+  process.exitCode = error.code === "misuse" ? 2 : 1;
+}
+
+main().catch(fail);

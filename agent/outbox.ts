@@ -1,0 +1,134 @@
+// Receipts: made inside the transaction that ends a job, kept until the relay has confirmed that it stored them.
+import type { SealedResult } from "./result.ts";
+import type { LogPlace } from "../protocol/fields.ts";
+import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
+import { type Receipt, signReceipt } from "../protocol/receipt.ts";
+import { append } from "./journal.ts";
+import { STORED_RECEIPT_DAYS } from "./limits.ts";
+import type { Owner } from "./owner.ts";
+import { bytesOf, numberOf, optionalBytesOf, type Row, textOf } from "./row.ts";
+import type { OwnerState } from "./owner-state.ts";
+import type { State } from "./state.ts";
+
+/** What this device is now, for every receipt. */
+export type Standing = {
+  readonly owner: Owner;
+  readonly keyHead: LogPlace;
+  readonly forks: readonly string[];
+  readonly bootId: string;
+  readonly agent: string;
+  /** The system's clock. */
+  readonly time: number;
+};
+
+/** How one job ended, or why it was not begun. */
+export type Answer = {
+  readonly job: string;
+  readonly statement: string;
+  readonly outcome: Outcome;
+  readonly startedAt?: number;
+  readonly contained: Receipt["contained"];
+  readonly interpreter?: string;
+  readonly result?: SealedResult;
+};
+
+export type OutboxReceipt = {
+  readonly seq: number;
+  readonly job: string;
+  readonly bytes: Uint8Array;
+  readonly result: Uint8Array | undefined;
+};
+
+const DAY_MS = 86_400_000;
+
+/** Writes journal entry and receipt for an answer, inside the caller's transaction. The chain is unbroken by construction. */
+export function answer(state: State, standing: Standing, given: Answer): OutboxReceipt {
+  const { owner, time } = standing;
+  const last = state.get("SELECT seq, id FROM receipt ORDER BY seq DESC LIMIT 1");
+  const seq = last === undefined ? 1 : numberOf(last, "seq") + 1;
+  const journal = append(state, time, {
+    type: "finished",
+    job: given.job,
+    statement: given.statement,
+    outcome: outcomeWords(given.outcome),
+    receipt: seq,
+  });
+  const { bytes, id } = signReceipt(
+    {
+      tenant: owner.tenant,
+      device: owner.device,
+      seq,
+      prev: last === undefined ? owner.enrolment.id : textOf(last, "id"),
+      job: given.job,
+      statement: given.statement,
+      outcome: given.outcome,
+      ...(given.startedAt === undefined ? {} : { startedAt: given.startedAt }),
+      finishedAt: time,
+      output: [...(given.result?.output ?? [])],
+      ...(given.result === undefined ? {} : { result: given.result.named }),
+      contained: given.contained,
+      ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
+      keyHead: standing.keyHead,
+      forks: [...standing.forks],
+      journal,
+      bootId: standing.bootId,
+      time,
+      clock: time < owner.floor ? "behind" : "ok",
+      agent: standing.agent,
+    },
+    owner.signer,
+  );
+  const result = given.result?.sealed;
+  state.run(
+    "INSERT INTO receipt (seq, id, job, bytes, result, time, stored) VALUES (?, ?, ?, ?, ?, ?, 0)",
+    seq,
+    id,
+    given.job,
+    bytes,
+    result ?? null,
+    time,
+  );
+  return { seq, job: given.job, bytes, result };
+}
+
+/** Receipts that the relay has not confirmed, in order. */
+export function waitingReceipts(
+  state: State,
+  { after, count }: { after: number; count: number },
+): readonly OutboxReceipt[] {
+  return state
+    .all("SELECT seq, job, bytes, result FROM receipt WHERE stored = 0 AND seq > ? ORDER BY seq LIMIT ?", after, count)
+    .map(receiptOf);
+}
+
+/** The relay has it: its result need not be kept, and old confirmed receipts go, but never the last one of the chain. */
+export function confirmStored(owned: OwnerState, seq: number, now: number): void {
+  owned.write("confirm receipt", (state) => {
+    state.run("UPDATE receipt SET stored = 1, result = NULL WHERE seq = ?", seq);
+    state.run("DELETE FROM receipt WHERE stored = 1 AND time < ? AND seq < ?", now - STORED_RECEIPT_DAYS * DAY_MS, seq);
+  });
+}
+
+/** Receipts that this identity of the device has made. */
+export function receiptCount(state: State): number {
+  return numberOf(state.get("SELECT COALESCE(MAX(seq), 0) AS seq FROM receipt") ?? {}, "seq");
+}
+
+/** How many receipts wait, and the bytes of their results. */
+export function outboxLoad(state: State): { readonly receipts: number; readonly bytes: number } {
+  const row = state.get(
+    "SELECT COUNT(*) AS receipts, COALESCE(SUM(LENGTH(result)), 0) AS bytes FROM receipt WHERE stored = 0",
+  );
+  return row === undefined
+    ? { receipts: 0, bytes: 0 }
+    : { receipts: numberOf(row, "receipts"), bytes: numberOf(row, "bytes") };
+}
+
+function receiptOf(row: Row): OutboxReceipt {
+  return {
+    seq: numberOf(row, "seq"),
+    job: textOf(row, "job"),
+    bytes: bytesOf(row, "bytes"),
+    result: optionalBytesOf(row, "result"),
+  };
+}

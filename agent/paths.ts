@@ -1,0 +1,29 @@
+// Where the agent keeps things on each platform.
+import { join } from "node:path";
+
+export type Paths = {
+  /** State folder, 0700: keys, ledger, receipts, journal. */
+  readonly state: string;
+  /** What anybody on this machine may know: who owns it, since when, the last refusal. */
+  readonly publicStatus: string;
+  /** Touched when the owner changes, so that a running daemon notices. */
+  readonly ownerMark: string;
+  /** Sources of running jobs, for the moment until the interpreter has opened them. */
+  readonly jobs: string;
+};
+
+export function pathsIn(state: string): Paths {
+  return {
+    state,
+    publicStatus: `${state.replace(/[/\\]+$/, "")}.status.json`,
+    ownerMark: join(state, "owner-changed"),
+    jobs: join(state, "jobs"),
+  };
+}
+
+/** The installed agent's state folder. `programData` is Windows' `%ProgramData%`. */
+export function defaultState(platform: NodeJS.Platform, programData: string | undefined): string {
+  if (platform === "win32") return join(programData ?? "C:\\ProgramData", "Keybound", "state");
+  if (platform === "darwin") return "/Library/Application Support/Keybound/state";
+  return "/var/lib/keybound";
+}

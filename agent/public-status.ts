@@ -1,0 +1,84 @@
+// What anybody on this machine may know of its owner, as one small file beside the private state.
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { pinOf } from "../protocol/pin.ts";
+import { lastRefusal } from "./journal.ts";
+import { readOwner } from "./owner.ts";
+import type { Paths } from "./paths.ts";
+import { numberOf } from "./row.ts";
+import type { State } from "./state.ts";
+
+export type Status =
+  | { readonly bound: false; readonly at: number }
+  | {
+      readonly bound: true;
+      readonly at: number;
+      readonly owner: string;
+      readonly pin: string;
+      readonly tenant: string;
+      readonly epoch: number;
+      readonly since: number;
+      readonly deployment: string;
+      readonly device: string;
+      readonly name?: string;
+      readonly class: string;
+      readonly relays: readonly string[];
+      readonly keyLog: {
+        readonly seq: number;
+        readonly operators: number;
+        readonly closed: boolean;
+        readonly forks: number;
+      };
+      readonly jobs: { readonly waiting: number; readonly running: number; readonly receiptsToSend: number };
+      readonly lastRefusal?: { readonly time: number; readonly entry: string };
+    };
+
+/** The status out of the state, as of `at`. */
+export function statusOf(state: State, at: number): Status {
+  const owner = readOwner(state);
+  if (owner === undefined) return { bound: false, at };
+  const refusal = lastRefusal(state);
+  const { keyState } = owner;
+  return {
+    bound: true,
+    at,
+    owner: keyState.name,
+    pin: pinOf(owner.tenant),
+    tenant: owner.tenant,
+    epoch: keyState.epoch,
+    since: owner.boundAt,
+    deployment: owner.deployment,
+    device: owner.device,
+    ...(owner.name === undefined ? {} : { name: owner.name }),
+    class: owner.class,
+    relays: owner.relays,
+    keyLog: {
+      seq: keyState.head.seq,
+      operators: keyState.operators.length,
+      closed: keyState.closed,
+      forks: keyState.forks.length,
+    },
+    jobs: {
+      waiting: count(state, "SELECT COUNT(*) AS n FROM ledger WHERE state = 'waiting'"),
+      running: count(state, "SELECT COUNT(*) AS n FROM ledger WHERE state = 'started'"),
+      receiptsToSend: count(state, "SELECT COUNT(*) AS n FROM receipt WHERE stored = 0"),
+    },
+    ...(refusal === undefined ? {} : { lastRefusal: { time: refusal.time, entry: refusal.entry } }),
+  };
+}
+
+/** Replaces the public file in one step. Job sources, outputs and keys are not in it. */
+export function writePublicStatus({ publicStatus }: Paths, state: State, at: number): void {
+  const temporary = `${publicStatus}.new`;
+  const file = openSync(temporary, "w", 0o644);
+  try {
+    writeSync(file, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, publicStatus);
+}
+
+function count(state: State, sql: string): number {
+  return numberOf(state.get(sql) ?? {}, "n");
+}

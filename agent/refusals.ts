@@ -1,0 +1,72 @@
+// Refusing a job: once with a receipt where a valid signature says that somebody is owed an answer, else only noted.
+import type { Logger } from "pino";
+import type { Refusal } from "../protocol/refusal.ts";
+import type { About } from "../protocol/verify-job.ts";
+import { append } from "./journal.ts";
+import { MAX_REFUSED_STATEMENTS } from "./limits.ts";
+import { answer, type Standing } from "./outbox.ts";
+import type { OwnerState } from "./owner-state.ts";
+import { RefusalMeter } from "./refusal-meter.ts";
+import type { State } from "./state.ts";
+
+export type RefusalsOptions = {
+  readonly owned: OwnerState;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly standing: () => Standing;
+  readonly onReceipt: () => void;
+};
+
+export class Refusals {
+  readonly #options: RefusalsOptions;
+  readonly #meter = new RefusalMeter();
+
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
+  }
+
+  /** A repeated statement gets no second receipt: otherwise a relay could fill the disk with answers to one job. */
+  refuse(refusal: Refusal, about: About | undefined): { readonly type: "taken"; readonly refused: Refusal["code"] } {
+    const { code, detail } = refusal;
+    this.#options.log.warn({ job: about?.job, code, detail }, "job refused");
+    const isOwed =
+      about !== undefined && code !== "job-repeated" && !isAnswered(this.#options.owned.state, about.statement);
+    if (isOwed) this.#answer(refusal, about);
+    else this.#note(refusal, about);
+    return { type: "taken", refused: code };
+  }
+
+  #answer({ code, detail }: Refusal, { job, statement }: About): void {
+    const { owned, now, standing, onReceipt } = this.#options;
+    owned.write("refuse job", (state) => {
+      noteAnswered(state, statement, now());
+      append(state, now(), { type: "refused", code, detail, job, statement });
+      const outcome = { type: "refused", code, ...(detail === "" ? {} : { detail: detail.slice(0, 200).toWellFormed() }) } as const;
+      answer(state, standing(), { job, statement, outcome, contained: "yes" });
+    });
+    onReceipt();
+  }
+
+  #note({ code, detail }: Refusal, about: About | undefined): void {
+    const { owned, now } = this.#options;
+    const { write, unwritten } = this.#meter.admit(now());
+    if (!write) return;
+    const of = about === undefined ? {} : { job: about.job, statement: about.statement };
+    owned.write("note refusal", (state) => {
+      if (unwritten > 0) append(state, now(), { type: "refusals-unwritten", count: unwritten });
+      append(state, now(), { type: "refused", code, detail, ...of });
+    });
+  }
+}
+
+function isAnswered(state: State, statement: string): boolean {
+  return state.get("SELECT 1 FROM refused WHERE statement = ?", statement) !== undefined;
+}
+
+function noteAnswered(state: State, statement: string, at: number): void {
+  state.run("INSERT INTO refused (statement, at) VALUES (?, ?)", statement, at);
+  state.run(
+    "DELETE FROM refused WHERE statement IN (SELECT statement FROM refused ORDER BY at DESC LIMIT -1 OFFSET ?)",
+    MAX_REFUSED_STATEMENTS,
+  );
+}

@@ -1,0 +1,75 @@
+// Staying connected: dials the owner's relays in turn, waits with jitter between attempts, and says who is connected now.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { backoffMs } from "./backoff.ts";
+import { BACKOFF_REFUSED_MS } from "./limits.ts";
+import { type Identity, RelayConnection, type RelayEvents } from "./relay-connection.ts";
+
+export type LinkEvents = {
+  readonly onOpen: (connection: RelayConnection, welcome: Parameters<RelayEvents["onOpen"]>[0]) => void;
+  readonly onFrame: (connection: RelayConnection, frame: Parameters<RelayEvents["onFrame"]>[0]) => void;
+  readonly onClose: () => void;
+};
+
+export type LinkOptions = {
+  readonly relays: readonly string[];
+  readonly identity: Identity;
+  readonly events: LinkEvents;
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly draw: () => number;
+  readonly log: Logger;
+};
+
+/** The relay's words for "not you": trying again soon would only be noise. */
+const TURNED_AWAY: readonly string[] = ["login-unknown", "tenant-unknown"];
+
+/** Keeps one connection until the signal aborts; returns once the last one is closed. */
+export async function stayConnected(options: LinkOptions, signal: AbortSignal): Promise<void> {
+  let failures = 0;
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const relay = options.relays[attempt % options.relays.length];
+    if (relay === undefined) throw new Error("internal error: an owner without relays");
+    const { wasOpen, code } = await connectOnce(relay, options, signal);
+    if (signal.aborted) return;
+    failures = wasOpen ? 0 : failures + 1;
+    const isTurnedAway = code !== undefined && TURNED_AWAY.includes(code);
+    const waitMs = isTurnedAway ? BACKOFF_REFUSED_MS * (0.5 + options.draw() / 2) : backoffMs(failures, options.draw());
+    options.log.info({ relay, waitMs: Math.round(waitMs) }, "reconnecting after a wait");
+    await sleep(waitMs, undefined, { signal }).catch(ignoreAbort);
+  }
+}
+
+async function connectOnce(
+  relay: string,
+  { identity, events, now, log }: LinkOptions,
+  signal: AbortSignal,
+): Promise<{ wasOpen: boolean; code: string | undefined }> {
+  const closed = Promise.withResolvers<{ text: string; code?: string }>();
+  let wasOpen = false;
+  const connection = new RelayConnection(
+    relay,
+    identity,
+    {
+      onOpen: (welcome) => {
+        wasOpen = true;
+        log.info({ relay }, "connected");
+        events.onOpen(connection, welcome);
+      },
+      onFrame: (frame) => events.onFrame(connection, frame),
+      onClose: closed.resolve,
+    },
+    now,
+  );
+  const stop = () => connection.close("the agent stops");
+  signal.addEventListener("abort", stop, { once: true });
+  const reason = await closed.promise;
+  signal.removeEventListener("abort", stop);
+  log.info({ relay, reason: reason.text, code: reason.code }, wasOpen ? "disconnected" : "could not connect");
+  if (wasOpen) events.onClose();
+  return { wasOpen, code: reason.code };
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!(error instanceof Error && error.name === "AbortError")) throw error;
+}

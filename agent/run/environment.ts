@@ -1,0 +1,37 @@
+// The environment of a job: a documented minimum and what was signed. Nothing of the agent's own reaches it.
+import type { JobBody } from "../../protocol/job-body.ts";
+import type { Account } from "./account.ts";
+
+const POSIX_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export type WindowsFolders = {
+  readonly systemRoot: string;
+  readonly systemDrive: string;
+  readonly programData: string;
+  readonly temp: string;
+};
+
+export function environmentOf(
+  { env }: JobBody,
+  { account, platform, windows }: { account: Account; platform: NodeJS.Platform; windows: WindowsFolders },
+): Record<string, string> {
+  const minimum = platform === "win32" ? windowsMinimum(windows) : posixMinimum(account);
+  return { ...minimum, ...Object.fromEntries(env.map(({ name, value }) => [name, value])) };
+}
+
+function posixMinimum({ name, home, shell }: Account): Record<string, string> {
+  return { PATH: POSIX_PATH, HOME: home, USER: name, LOGNAME: name, SHELL: shell, LANG: "C.UTF-8" };
+}
+
+function windowsMinimum({ systemRoot, systemDrive, programData, temp }: WindowsFolders): Record<string, string> {
+  return {
+    SystemRoot: systemRoot,
+    SystemDrive: systemDrive,
+    ProgramData: programData,
+    ComSpec: `${systemRoot}\\System32\\cmd.exe`,
+    PATH: `${systemRoot}\\System32;${systemRoot};${systemRoot}\\System32\\Wbem;${systemRoot}\\System32\\WindowsPowerShell\\v1.0`,
+    PATHEXT: ".COM;.EXE;.BAT;.CMD",
+    TEMP: temp,
+    TMP: temp,
+  };
+}

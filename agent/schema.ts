@@ -1,0 +1,59 @@
+// The agent's tables. One row of `owner` at the most: a device has one owner or none.
+
+export const SCHEMA_VERSION = 1;
+
+export const SCHEMA = `
+CREATE TABLE owner (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  generation INTEGER NOT NULL,           -- one more with each owner; a daemon of the one before writes nothing more
+  tenant TEXT NOT NULL,
+  bound_at INTEGER NOT NULL,
+  deployment TEXT NOT NULL,              -- statement id of the deployment that bound
+  deployed_at INTEGER NOT NULL,          -- issuedAt of the deployment whose relays are in use
+  relays TEXT NOT NULL,                  -- JSON list
+  class TEXT NOT NULL,
+  name TEXT,                             -- as the roster last said
+  roster_seq INTEGER NOT NULL,           -- place of the last roster entry that was followed, -1 before any
+  seed BLOB NOT NULL,                    -- the device's Ed25519 seed
+  sealing BLOB NOT NULL,                 -- the device's X25519 private key
+  device TEXT NOT NULL,
+  machine_tag TEXT NOT NULL,
+  enrolment BLOB NOT NULL,               -- the signed request
+  enrolment_id TEXT NOT NULL,
+  proof BLOB,                            -- of the enrolment token
+  key_state TEXT NOT NULL,               -- judged state of the key log, JSON
+  floor INTEGER NOT NULL                 -- no time before this is believed
+) STRICT;
+CREATE TABLE tombstone (tenant TEXT PRIMARY KEY, retired_at INTEGER NOT NULL) STRICT;
+CREATE TABLE key_entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bytes BLOB NOT NULL, heard_at INTEGER NOT NULL) STRICT;
+CREATE TABLE vouch (operator TEXT PRIMARY KEY, time INTEGER NOT NULL) STRICT;
+CREATE TABLE ledger (
+  job TEXT PRIMARY KEY,
+  statement TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'finished')),
+  accepted INTEGER NOT NULL,             -- order of acceptance
+  not_before INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,                 -- boot in which it was accepted or started
+  started_at INTEGER,
+  may_reboot INTEGER NOT NULL,
+  envelope BLOB,                         -- these three until it has finished
+  wrap BLOB,
+  body BLOB
+) STRICT;
+CREATE UNIQUE INDEX ledger_accepted ON ledger (accepted);
+CREATE INDEX ledger_expiry ON ledger (state, expires_at);
+CREATE TABLE refused (statement TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+CREATE TABLE receipt (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  job TEXT NOT NULL,
+  bytes BLOB NOT NULL,
+  result BLOB,                           -- sealed output, until the relay has it
+  time INTEGER NOT NULL,
+  stored INTEGER NOT NULL                -- 1 once the relay has confirmed it
+) STRICT;
+CREATE INDEX receipt_outbox ON receipt (seq) WHERE stored = 0;
+CREATE TABLE farewell (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE journal (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, entry TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+`;

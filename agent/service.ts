@@ -1,0 +1,113 @@
+// One owner served: jobs, receipts and the connection, put together and taken apart in the right order.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DaemonOptions } from "./daemon.ts";
+import { sendFarewell } from "./farewell.ts";
+import { Jobs } from "./jobs.ts";
+import { FAREWELL_MS, STATUS_EVERY_MS } from "./limits.ts";
+import type { OwnerState } from "./owner-state.ts";
+import { writePublicStatus } from "./public-status.ts";
+import type { RelayConnection } from "./relay-connection.ts";
+import { stayConnected } from "./relay-link.ts";
+import { Session } from "./session.ts";
+import { Uploads } from "./uploads.ts";
+
+export type ServiceOptions = DaemonOptions & { readonly onFault: (error: unknown) => void };
+
+export class Service {
+  readonly #owned: OwnerState;
+  readonly #options: ServiceOptions;
+  readonly #uploads: Uploads;
+  readonly #jobs: Jobs;
+  #session: { readonly connection: RelayConnection; readonly session: Session } | undefined;
+  #statusTimer: NodeJS.Timeout | undefined;
+
+  constructor(owned: OwnerState, options: ServiceOptions) {
+    this.#owned = owned;
+    this.#options = options;
+    this.#uploads = new Uploads({ owned, now: options.now, log: options.log });
+    this.#jobs = new Jobs({
+      ...options,
+      owned,
+      bootId: options.machine.bootId,
+      connection: () => this.#session?.connection,
+      onReceipt: () => {
+        this.#uploads.wake();
+        this.#statusChanged();
+      },
+    });
+  }
+
+  /** Serves until the signal aborts; settles when nothing runs, every ended job has its receipt, and the connection is closed. */
+  async serve(ending: AbortSignal): Promise<void> {
+    const leaving = new AbortController();
+    this.#jobs.recover();
+    const link = this.#connect(leaving.signal);
+    await untilAborted(ending);
+    await this.#jobs.stop(this.#owned.isCurrent() ? "agent-stop" : "owner-change");
+    await this.#sendLastReceipts();
+    leaving.abort();
+    await link;
+    clearTimeout(this.#statusTimer);
+    writePublicStatus(this.#options.paths, this.#owned.state, this.#options.now());
+  }
+
+  #connect(signal: AbortSignal): Promise<void> {
+    const { owner } = this.#owned;
+    return stayConnected(
+      {
+        ...this.#options,
+        relays: owner.relays,
+        identity: owner,
+        events: {
+          onOpen: (connection, welcome) => this.#open(connection).begin(welcome),
+          onFrame: (_connection, frame) => this.#session?.session.receive(frame),
+          onClose: () => this.#close(),
+        },
+      },
+      signal,
+    );
+  }
+
+  #open(connection: RelayConnection): Session {
+    const session = new Session(connection, {
+      ...this.#options,
+      owned: this.#owned,
+      jobs: this.#jobs,
+      uploads: this.#uploads,
+      onChange: () => this.#statusChanged(),
+    });
+    this.#session = { connection, session };
+    return session;
+  }
+
+  #close(): void {
+    this.#session?.session.end();
+    this.#session = undefined;
+  }
+
+  async #sendLastReceipts(): Promise<void> {
+    const { log } = this.#options;
+    const isOwner = this.#owned.isCurrent();
+    const sent = isOwner ? this.#uploads.settled() : sendFarewell(this.#owned.state, this.#session?.connection, log);
+    const givenUp = new AbortController();
+    const timeLimit = sleep(FAREWELL_MS, "late", { signal: givenUp.signal }).catch(() => "sent");
+    const result = await Promise.race([sent.catch((error: unknown) => String(error)), timeLimit]);
+    givenUp.abort();
+    if (result !== undefined) log.warn({ reason: result }, "last receipts not confirmed; they stay in the outbox");
+  }
+
+  /** Soon, and not for each of a thousand changes. */
+  #statusChanged(): void {
+    this.#statusTimer ??= setTimeout(() => {
+      this.#statusTimer = undefined;
+      writePublicStatus(this.#options.paths, this.#owned.state, this.#options.now());
+    }, STATUS_EVERY_MS);
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  else signal.addEventListener("abort", () => resolve(), { once: true });
+  return promise;
+}

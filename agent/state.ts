@@ -1,0 +1,112 @@
+// The agent's state: one SQLite database in a folder that only its owner can read, changed in whole transactions only.
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { AgentFault } from "./fault.ts";
+import { DATABASE_WAIT_MS } from "./limits.ts";
+import { numberOf, type Row } from "./row.ts";
+import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+
+/** Called before and after each commit with the transaction's name; lets tests end the process at any of these points. */
+export type Observe = (point: string) => void;
+
+export class State {
+  readonly #db: DatabaseSync;
+  readonly #observe: Observe;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(db: DatabaseSync, observe: Observe) {
+    this.#db = db;
+    this.#observe = observe;
+  }
+
+  /** Opens the state in this folder, making it where there is none. Throws `state-unwritable` or `state-newer`. */
+  static open(folder: string, observe: Observe = () => undefined): State {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (statSync(folder).mode & 0o077) chmodSync(folder, 0o700);
+      return new State(openDatabase(join(folder, "state.db")), observe);
+    } catch (error) {
+      if (error instanceof AgentFault) throw error;
+      throw new AgentFault("state-unwritable", `${folder}: ${error instanceof Error ? error.message : ""}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Opens the state to look at it beside a running daemon. `undefined` where there is none or it may not be read. */
+  static view(folder: string): State | undefined {
+    try {
+      const db = new DatabaseSync(join(folder, "state.db"), { readOnly: true, timeout: DATABASE_WAIT_MS });
+      db.exec("PRAGMA trusted_schema = OFF");
+      return numberOf(db.prepare("PRAGMA user_version").get() ?? {}, "user_version") === SCHEMA_VERSION
+        ? new State(db, () => undefined)
+        : undefined;
+    } catch (error) {
+      if (isSqliteError(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Everything in `change` or nothing, on the disk before this returns. `name` is for observers. */
+  write<T>(name: string, change: () => T): T {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      const result = change();
+      this.#observe(`before ${name}`);
+      this.#db.exec("COMMIT");
+      this.#observe(`after ${name}`);
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw diskFault(error);
+    }
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): void {
+    this.#prepared(sql).run(...values);
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepared(sql).get(...values);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.#prepared(sql).all(...values);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #prepared(sql: string): StatementSync {
+    const known = this.#statements.get(sql) ?? this.#db.prepare(sql);
+    this.#statements.set(sql, known);
+    return known;
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: DATABASE_WAIT_MS });
+  db.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512",
+  );
+  const version = numberOf(db.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+  if (version > SCHEMA_VERSION)
+    throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);
+  if (version === 0) db.exec(`BEGIN IMMEDIATE; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) chmodSync(file, 0o600);
+  return db;
+}
+
+function isSqliteError(error: unknown): error is Error & { errcode: number } {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number";
+}
+
+const SQLITE_FULL = 13;
+const SQLITE_IOERR = 10;
+
+function diskFault(error: unknown): unknown {
+  if (!isSqliteError(error) || ![SQLITE_FULL, SQLITE_IOERR].includes(error.errcode & 0xff)) return error;
+  return new AgentFault("disk-full", error.message, { cause: error });
+}

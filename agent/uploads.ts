@@ -1,0 +1,83 @@
+// Getting receipts to the relay: in order, results before their receipts, again after every reconnect until each is confirmed.
+import type { Logger } from "pino";
+import { RESULT_PART_BYTES } from "../protocol/limits.ts";
+import { confirmStored, type OutboxReceipt, waitingReceipts } from "./outbox.ts";
+import type { OwnerState } from "./owner-state.ts";
+import { type RelayConnection, RelayFailure } from "./relay-connection.ts";
+
+export type UploadsOptions = { readonly owned: OwnerState; readonly now: () => number; readonly log: Logger };
+
+export class Uploads {
+  readonly #options: UploadsOptions;
+  #connection: RelayConnection | undefined;
+  #running: Promise<void> | undefined;
+  #sent = 0;
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+  }
+
+  /** Everything that was not confirmed on an earlier connection is sent on this one. */
+  connected(connection: RelayConnection): void {
+    this.#connection = connection;
+    this.#sent = 0;
+    this.wake();
+  }
+
+  disconnected(): void {
+    this.#connection = undefined;
+  }
+
+  /** A receipt was written. */
+  wake(): void {
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Settles when nothing waits or the connection is gone. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    for (;;) {
+      const connection = this.#connection;
+      const [next] = connection?.isOpen
+        ? waitingReceipts(this.#options.owned.state, { after: this.#sent, count: 1 })
+        : [];
+      if (connection === undefined || next === undefined) return;
+      if (!(await this.#upload(connection, next))) return;
+      this.#sent = Math.max(this.#sent, next.seq);
+    }
+  }
+
+  /** Whether to go on with the next one. */
+  async #upload(connection: RelayConnection, receipt: OutboxReceipt): Promise<boolean> {
+    const { owned, now, log } = this.#options;
+    try {
+      await sendReceipt(connection, receipt);
+      confirmStored(owned, receipt.seq, now());
+      return true;
+    } catch (error) {
+      if (connection !== this.#connection) return this.#connection !== undefined;
+      if (!(error instanceof RelayFailure)) return false;
+      // The relay's word is not believed: the receipt stays here, and is offered again on the next connection.
+      log.warn({ receipt: receipt.seq, code: error.code }, "the relay did not take a receipt");
+      return true;
+    }
+  }
+}
+
+/** Sends a result in parts, then its receipt. Resolves once the relay has stored both. */
+export async function sendReceipt(
+  connection: RelayConnection,
+  { seq, job, bytes, result }: OutboxReceipt,
+): Promise<void> {
+  const sealed = result ?? new Uint8Array(0);
+  for (let offset = 0; offset < sealed.length; offset += RESULT_PART_BYTES) {
+    const part = sealed.subarray(offset, offset + RESULT_PART_BYTES);
+    await connection.request({ type: "result-part", job, offset, size: sealed.length }, [part]);
+  }
+  await connection.request({ type: "receipt", job, seq }, [bytes]);
+}
