@@ -9,20 +9,39 @@ export const FOLDERS = [...PRODUCT_FOLDERS, "scripts", "test"] as const;
 /** TypeScript sources by their path in the repository, with `/` between folders. */
 export type Sources = ReadonlyMap<string, string>;
 
-/** What of protocol the relay may import: what routes an envelope and proves who connects, nothing that reads a job. */
+/** What of protocol the relay may import: logs, logins, frames and envelopes, nothing that reads a job or opens a seal. */
 export const RELAY_MAY_IMPORT = [
   "protocol/bytes.ts",
-  "protocol/strict-json.ts",
+  "protocol/checkpoint.ts",
+  "protocol/crockford.ts",
+  "protocol/enrolment.ts",
+  "protocol/envelope.ts",
+  "protocol/fields.ts",
+  "protocol/frame.ts",
+  "protocol/key-admission.ts",
+  "protocol/key-log.ts",
+  "protocol/key-state.ts",
+  "protocol/key-view.ts",
   "protocol/limits.ts",
   "protocol/refusal.ts",
-  "protocol/fields.ts",
-  "protocol/envelope.ts",
+  "protocol/relay-login.ts",
+  "protocol/roster-event.ts",
+  "protocol/roster.ts",
   "protocol/signature.ts",
-  "protocol/key-admission.ts",
+  "protocol/strict-json.ts",
+  "protocol/wire.ts",
 ];
 
 /** What the relay must not reach by any path, through files it may import either. */
-export const RELAY_MUST_NOT_REACH = ["protocol/job-body.ts", "protocol/seal.ts", "protocol/hpke.ts"];
+export const RELAY_MUST_NOT_REACH = [
+  "protocol/hpke.ts",
+  "protocol/job-body.ts",
+  "protocol/job.ts",
+  "protocol/output.ts",
+  "protocol/seal.ts",
+  "protocol/stream.ts",
+  "protocol/verify-job.ts",
+];
 
 const NODE_PRIMITIVES = "protocol/primitives/node.ts";
 const INSTALLER_MAY_SEE_OF_AGENT = /^agent\/(paths|config|binding)/;

@@ -1,0 +1,83 @@
+// Who of one tenant is connected, who watches which job, and pushing to them what has changed.
+import type { KeyLogState } from "../protocol/key-state.ts";
+import type { LogName } from "../protocol/wire.ts";
+import type { DeviceSession } from "./device-session.ts";
+import { MAX_LIVE_HEADS } from "./limits.ts";
+import type { OperatorSession } from "./operator-session.ts";
+import { Refusal } from "../protocol/refusal.ts";
+
+export class Hub {
+  readonly devices = new Map<string, DeviceSession>();
+  readonly operators = new Set<OperatorSession>();
+  readonly #watchers = new Map<string, Set<OperatorSession>>();
+  /** The first frame of each live stream that runs, by device and job. */
+  readonly #liveHeads = new Map<string, Map<string, Uint8Array>>();
+
+  // --- Watchers ---
+
+  watch(job: string, session: OperatorSession): void {
+    const watchers = this.#watchers.get(job) ?? new Set();
+    this.#watchers.set(job, watchers.add(session));
+  }
+
+  unwatch(jobs: Iterable<string>, session: OperatorSession): void {
+    for (const job of jobs) {
+      const watchers = this.#watchers.get(job);
+      watchers?.delete(session);
+      if (watchers?.size === 0) this.#watchers.delete(job);
+    }
+  }
+
+  watchersOf(job: string): Iterable<OperatorSession> {
+    return this.#watchers.get(job) ?? [];
+  }
+
+  isWatched(job: string): boolean {
+    return this.#watchers.has(job);
+  }
+
+  // --- Live streams ---
+
+  keepLiveHead({ device, job, wraps }: { device: string; job: string; wraps: Uint8Array }): void {
+    const heads = this.#liveHeads.get(device) ?? new Map<string, Uint8Array>();
+    this.#liveHeads.set(device, heads);
+    heads.delete(job);
+    const [oldest] = heads.keys();
+    if (heads.size >= MAX_LIVE_HEADS && oldest !== undefined) heads.delete(oldest);
+    heads.set(job, wraps);
+  }
+
+  liveHead(device: string, job: string): Uint8Array | undefined {
+    return this.#liveHeads.get(device)?.get(job);
+  }
+
+  dropLiveHead(device: string, job: string): void {
+    const heads = this.#liveHeads.get(device);
+    heads?.delete(job);
+    if (heads?.size === 0) this.#liveHeads.delete(device);
+  }
+
+  // --- Pushes ---
+
+  /** New entries of the key log go to everybody, of the roster to operators. */
+  announceEntry(log: LogName, { seq, bytes }: { seq: number; bytes: Uint8Array }): void {
+    const header = { type: "log-grew", log, from: seq } as const;
+    for (const session of this.operators) session.connection.send(header, [bytes]);
+    if (log === "roster") return;
+    for (const session of this.devices.values()) session.connection.send(header, [bytes]);
+  }
+
+  announceCheckpoint(bytes: Uint8Array): void {
+    for (const session of [...this.operators, ...this.devices.values()]) {
+      session.connection.send({ type: "checkpoint" }, [bytes]);
+    }
+  }
+
+  /** Ends the sessions of operators whose key the log no longer has. */
+  endRevoked(state: KeyLogState): void {
+    for (const session of this.operators) {
+      if (state.operators.some(({ key }) => key === session.operatorKey)) continue;
+      session.connection.end(new Refusal("signer-revoked", `key ${session.operatorKey}`));
+    }
+  }
+}

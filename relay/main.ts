@@ -1,0 +1,16 @@
+// The program keybound-relay: reads its arguments, and is the only file that reads clocks, randomness and the process.
+import { randomBytes } from "node:crypto";
+import { pino } from "pino";
+import { program } from "./cli.ts";
+
+process.exitCode = await program({
+  args: process.argv.slice(2),
+  version: "0.1.0",
+  now: () => Date.now(),
+  ticks: () => performance.now(),
+  random: (bytes) => new Uint8Array(randomBytes(bytes)),
+  log: pino({ base: null }, pino.destination({ dest: 2, sync: true })),
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (text) => process.stderr.write(text),
+  onSignal: (signal, listener) => void process.on(signal, listener),
+});

@@ -1,0 +1,54 @@
+// Sealed results on their way in, part by part. Parts are written without a sync; the receipt's commit syncs them with it.
+import { refuse } from "../protocol/refusal.ts";
+import type { FromDevice } from "../protocol/wire.ts";
+import type { DeviceSession } from "./device-session.ts";
+import { MAX_RESULT_BYTES, MAX_UPLOADS, MIN_RESULT_PART_BYTES } from "./limits.ts";
+import type { Relay } from "./relay.ts";
+import type { Upload } from "./store-receipts.ts";
+import type { Tenant } from "./tenant.ts";
+import { Trouble } from "./trouble.ts";
+
+type Part = { readonly header: Extract<FromDevice, { type: "result-part" }>; readonly bytes: Uint8Array };
+
+/** Takes the part that follows what has come; one at 0 begins again. */
+export function storePart(relay: Relay, session: DeviceSession, { header, bytes }: Part): void {
+  const { job, offset, size } = header;
+  checkPart({ header, bytes });
+  checkQuota(relay, session.tenant, bytes.length);
+  const { receipts } = relay.store;
+  const upload = receipts.upload({ ...session.key, job });
+  if (offset === 0) {
+    if (upload === undefined && receipts.countUploads(session.key) >= MAX_UPLOADS) {
+      throw new Trouble("quota", `${MAX_UPLOADS} results wait for their receipts`);
+    }
+    return receipts.begin({ ...session.key, job }, { size, bytes, now: relay.now() });
+  }
+  if (upload?.received !== offset || upload.size !== size) {
+    throw refuse(
+      "frame-form",
+      `result at ${offset} of ${size}, expected ${upload?.received ?? 0} of ${upload?.size ?? 0}`,
+    );
+  }
+  receipts.extend(session.tenant.n, upload, bytes);
+}
+
+/** The finished upload that a receipt for this job brings with it, if there is one. Throws for an unfinished one. */
+export function uploadFor(relay: Relay, session: DeviceSession, job: string): Upload | undefined {
+  const upload = relay.store.receipts.upload({ ...session.key, job });
+  if (upload === undefined || upload.received === upload.size) return upload;
+  throw refuse("frame-form", `result of ${upload.received} bytes, announced ${upload.size}`);
+}
+
+/** Throws `quota` where the tenant keeps as much as it may. */
+export function checkQuota({ store, quotaBytes }: Relay, tenant: Tenant, bytes: number): void {
+  if (store.logs.storedBytes(tenant.n) + bytes > quotaBytes) throw new Trouble("quota", `${quotaBytes} bytes`);
+}
+
+function checkPart({ header: { offset, size }, bytes }: Part): void {
+  if (size > MAX_RESULT_BYTES) throw refuse("frame-form", `result of ${size} bytes, at most ${MAX_RESULT_BYTES}`);
+  const end = offset + bytes.length;
+  if (end > size) throw refuse("frame-form", `part to ${end} of a result of ${size} bytes`);
+  if (end < size && bytes.length < MIN_RESULT_PART_BYTES) {
+    throw refuse("frame-form", `part of ${bytes.length} bytes, at least ${MIN_RESULT_PART_BYTES}`);
+  }
+}

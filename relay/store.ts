@@ -1,0 +1,29 @@
+// All that the relay keeps, by what it is; the only files with SQL are this folder's `database`, `schema` and `store-…`.
+import { Database, type DatabaseOptions } from "./database.ts";
+import { ClaimStore } from "./store-claims.ts";
+import { DeviceStore } from "./store-devices.ts";
+import { JobStore } from "./store-jobs.ts";
+import { LogStore } from "./store-logs.ts";
+import { ReceiptStore } from "./store-receipts.ts";
+
+export type Store = {
+  readonly db: Database;
+  readonly claims: ClaimStore;
+  readonly logs: LogStore;
+  readonly devices: DeviceStore;
+  readonly jobs: JobStore;
+  readonly receipts: ReceiptStore;
+};
+
+export function openStore(options: DatabaseOptions): Store {
+  const db = new Database(options);
+  const jobs = new JobStore(db);
+  return {
+    db,
+    claims: new ClaimStore(db),
+    logs: new LogStore(db),
+    devices: new DeviceStore(db),
+    jobs,
+    receipts: new ReceiptStore(db, jobs),
+  };
+}
