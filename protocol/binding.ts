@@ -1,6 +1,7 @@
 // May this package give this device its owner? One decision, from what the device keeps and what its administrator said (SPEC 6.3).
 import type { DeploymentPackage } from "./deployment.ts";
 import type { LogPlace } from "./fields.ts";
+import { isRevokedByFork, type KeyLogState, lastTerm } from "./key-state.ts";
 import type { KeyLogView } from "./key-view.ts";
 import { pinOf, readPin } from "./pin.ts";
 import { refuse } from "./refusal.ts";
@@ -67,17 +68,28 @@ function checkPin(tenant: string, trust: string | undefined): boolean {
 
 /** Never backwards: a shorter log is no news, another line is refused, and a signer revoked since has no say in relays. */
 function sameOwner(
-  { deployment, entries, signers }: DeploymentPackage,
+  { deployment, entries, signers, state }: DeploymentPackage,
   { keyLog, deployedAt }: BoundOwner,
 ): BindingDecision {
   const last: LogPlace = deployment.anchor;
   const shared = Math.min(last.seq, keyLog.state.head.seq);
   if (entries[shared]?.id !== keyLog.idAt(shared)) throw refuse("log-fork", `entry ${shared} of the package's key log`);
   const isLonger = last.seq > keyLog.state.head.seq;
-  const stillActive = (operator: string) => keyLog.state.operators.some((active) => active.operator === operator);
-  if (!isLonger && !signers.some(stillActive)) throw refuse("signer-revoked", "the package's signer was revoked since");
+  if (!isLonger && !signers.some((operator) => stillStands(keyLog.state, keyOf(state, operator))))
+    throw refuse("signer-revoked", "the package's signer was revoked since");
   const relays = deployment.issuedAt > deployedAt;
   return isLonger || relays ? { type: "update", relays } : { type: "keep" };
+}
+
+/** The key by which an operator signed the package: the one that was active at its anchor. */
+function keyOf({ operators }: KeyLogState, operator: string): string | undefined {
+  return operators.find((active) => active.operator === operator)?.key;
+}
+
+/** Active here, or followed by its owner's own change; a key that was replaced, recovered or revoked may have been another's. */
+function stillStands(state: KeyLogState, key: string | undefined): boolean {
+  const last = key === undefined ? undefined : lastTerm(state, key);
+  return last !== undefined && (last.to === undefined || last.end === "changed") && !isRevokedByFork(state, last.key);
 }
 
 /** A later epoch of the same organisation names the present owner among those it replaces; anybody else needs `--rebind`. */
