@@ -7,7 +7,7 @@ import type { Signer } from "../../protocol/signature.ts";
 import { DAY } from "../cast/clock.ts";
 import { newKeyOf, type Person, person, raw, renewed } from "../cast/person.ts";
 import { type EventFields, genesisOf, signersOf, Tenant } from "../cast/tenant.ts";
-import { codeOf, expectRefusal } from "./refused.ts";
+import { codeOf } from "./refused.ts";
 
 const ada = person("Ada", "admin");
 const bob = person("Bob", "admin");
@@ -40,6 +40,8 @@ const revocation = (who: Person): EventFields => ({
   jobs: "cancel",
 });
 
+const until = (notAfter: number) => genesisOf({ founder: ada, genesis: { key: newKeyOf(ada, notAfter) } });
+
 describe("a genesis entry", () => {
   test("makes the tenant, whose id is the entry's", () => {
     const { id, state } = judgeGenesis(genesisOf({ founder: ada }), admitKey);
@@ -52,37 +54,38 @@ describe("a genesis entry", () => {
     const withRoot = { founder: ada, roots: [root] };
     expect(codeOf(() => judgeGenesis(genesisOf(withRoot), admitKey))).toBe("accepted");
     const unsigned = { root: { keys: [raw(root)], threshold: 1 } };
-    expectRefusal("log-proof-missing", () => judgeGenesis(genesisOf({ founder: ada, genesis: unsigned }), admitKey));
+    expect(codeOf(() => judgeGenesis(genesisOf({ founder: ada, genesis: unsigned }), admitKey))).toBe(
+      "log-proof-missing",
+    );
   });
 
   test("is refused when its first operator is no admin", () => {
-    expectRefusal("log-last-admin", () => judgeGenesis(genesisOf({ founder: grace }), admitKey));
+    expect(codeOf(() => judgeGenesis(genesisOf({ founder: grace }), admitKey))).toBe("log-last-admin");
   });
 
   test("may register the founder's recovery key as a root key as well, but no other key twice", () => {
     const shared = { founder: ada, roots: [ada.recovery] };
     expect(codeOf(() => judgeGenesis(genesisOf(shared), admitKey))).toBe("accepted");
     const twice = { founder: ada, genesis: { root: { keys: [raw(ada.signer)], threshold: 1 } } };
-    expectRefusal("log-key-reused", () => judgeGenesis(genesisOf(twice), admitKey));
+    expect(codeOf(() => judgeGenesis(genesisOf(twice), admitKey))).toBe("log-key-reused");
   });
 
   test("may not count one root key as two", () => {
     const doubled = { founder: ada, roots: [ada.recovery, ada.recovery], rootThreshold: 2 };
-    expectRefusal("field-invalid", () => judgeGenesis(genesisOf(doubled), admitKey));
+    expect(codeOf(() => judgeGenesis(genesisOf(doubled), admitKey))).toBe("field-invalid");
   });
 
   test("may not ask for more root keys than there are, nor for none of those there are", () => {
     for (const rootThreshold of [0, 2]) {
       const setup = { founder: ada, roots: [person("root").signer], rootThreshold };
-      expectRefusal("field-invalid", () => judgeGenesis(genesisOf(setup), admitKey));
+      expect(codeOf(() => judgeGenesis(genesisOf(setup), admitKey))).toBe("field-invalid");
     }
   });
 
   test("may not give a key more than 400 days", () => {
     const now = new Tenant().clock.now;
-    const until = (notAfter: number) => genesisOf({ founder: ada, genesis: { key: newKeyOf(ada, notAfter) } });
     expect(codeOf(() => judgeGenesis(until(now + 400 * DAY), admitKey))).toBe("accepted");
-    expectRefusal("log-lifetime", () => judgeGenesis(until(now + 400 * DAY + 1), admitKey));
+    expect(codeOf(() => judgeGenesis(until(now + 400 * DAY + 1), admitKey))).toBe("log-lifetime");
   });
 });
 
@@ -110,19 +113,21 @@ describe("who may sign what", () => {
     const tenant = tenantOf(bob, grace);
     const next = renewed(grace);
     const { key, own: proofs } = keys(tenant, next);
-    expectRefusal("log-operator-exists", () => tenant.append({ type: "operator.add", key }, [ada.signer, ...proofs]));
+    expect(codeOf(() => tenant.append({ type: "operator.add", key }, [ada.signer, ...proofs]))).toBe(
+      "log-operator-exists",
+    );
     tenant.append({ type: "operator.replace", key }, [ada.signer, ...proofs]);
     expect(tenant.state.operators.find(({ operator }) => operator === grace.operator)?.key).toBe(next.signer.key);
     const stranger = keys(tenant, mallory);
-    expectRefusal("log-operator-unknown", () =>
-      tenant.append({ type: "operator.replace", key: stranger.key }, [ada.signer, ...stranger.own]),
-    );
+    expect(
+      codeOf(() => tenant.append({ type: "operator.replace", key: stranger.key }, [ada.signer, ...stranger.own])),
+    ).toBe("log-operator-unknown");
   });
 
   test("nobody replaces their own key as an admin", () => {
     const tenant = tenantOf(bob);
     const { key, own: proofs } = keys(tenant, renewed(ada));
-    expectRefusal("signer-role", () => tenant.append({ type: "operator.replace", key }, [ada.signer, ...proofs]));
+    expect(codeOf(() => tenant.append({ type: "operator.replace", key }, [ada.signer, ...proofs]))).toBe("signer-role");
     expect(codeOf(() => tenant.append({ type: "operator.replace", key }, [bob.signer, ...proofs]))).toBe("accepted");
   });
 
@@ -157,9 +162,14 @@ describe("who may sign what", () => {
     const tenant = tenantOf(bob);
     const [second, third] = [renewed(ada), renewed(renewed(ada))];
     tenant.append({ type: "operator.recover", key: tenant.keyOf(second) }, [ada.recovery, ...keys(tenant, second).own]);
-    expectRefusal("signer-unknown", () =>
-      tenant.append({ type: "operator.recover", key: tenant.keyOf(third) }, [ada.recovery, ...keys(tenant, third).own]),
-    );
+    expect(
+      codeOf(() =>
+        tenant.append({ type: "operator.recover", key: tenant.keyOf(third) }, [
+          ada.recovery,
+          ...keys(tenant, third).own,
+        ]),
+      ),
+    ).toBe("signer-unknown");
   });
 
   test("a recovery key does nothing but recover", () => {
@@ -171,15 +181,15 @@ describe("who may sign what", () => {
     const tenant = tenantOf();
     const other = person("spare").signer;
     const set: EventFields = { type: "operator.recovery", operator: ada.operator, recovery: raw(other) };
-    expectRefusal("log-proof-missing", () => tenant.append(set, [ada.signer]));
+    expect(codeOf(() => tenant.append(set, [ada.signer]))).toBe("log-proof-missing");
     tenant.append(set, [ada.signer, other]);
     tenant.append({ type: "operator.recovery", operator: ada.operator }, [ada.signer]);
-    expectRefusal("log-no-change", () =>
-      tenant.append({ type: "operator.recovery", operator: ada.operator }, [ada.signer]),
+    expect(codeOf(() => tenant.append({ type: "operator.recovery", operator: ada.operator }, [ada.signer]))).toBe(
+      "log-no-change",
     );
     const foreign = tenantOf(bob);
-    expectRefusal("signer-role", () =>
-      foreign.append({ type: "operator.recovery", operator: ada.operator }, [bob.signer]),
+    expect(codeOf(() => foreign.append({ type: "operator.recovery", operator: ada.operator }, [bob.signer]))).toBe(
+      "signer-role",
     );
   });
 
@@ -205,10 +215,10 @@ describe("who may sign what", () => {
     const [one, two] = [person("root one").signer, person("root two").signer];
     const tenant = new Tenant({ founder: ada, roots: [one] });
     const set: EventFields = { type: "root.set", root: { keys: [raw(two)], threshold: 1 } };
-    expectRefusal("signer-role", () => tenant.append(set, [ada.signer, two]));
-    expectRefusal("log-proof-missing", () => tenant.append(set, [one]));
+    expect(codeOf(() => tenant.append(set, [ada.signer, two]))).toBe("signer-role");
+    expect(codeOf(() => tenant.append(set, [one]))).toBe("log-proof-missing");
     tenant.append(set, [one, two]);
-    expectRefusal("signer-unknown", () => tenant.append(revocation(ada), [one]));
+    expect(codeOf(() => tenant.append(revocation(ada), [one]))).toBe("signer-unknown");
   });
 
   test("root keys below their threshold do not suffice", () => {
@@ -216,7 +226,7 @@ describe("who may sign what", () => {
     const tenant = new Tenant({ founder: ada, roots, rootThreshold: 2 });
     const next = person("root three").signer;
     const set: EventFields = { type: "root.set", root: { keys: [raw(next)], threshold: 1 } };
-    expectRefusal("signers-few", () => tenant.append(set, [...roots.slice(0, 1), next]));
+    expect(codeOf(() => tenant.append(set, [...roots.slice(0, 1), next]))).toBe("signers-few");
     expect(codeOf(() => tenant.append(set, [...roots, next]))).toBe("accepted");
   });
 
@@ -232,7 +242,7 @@ describe("who may sign what", () => {
   test("nothing follows the closing entry", () => {
     const tenant = tenantOf();
     tenant.append({ type: "tenant.close", reason: "merged" }, [ada.signer]);
-    expectRefusal("tenant-closed", () => tenant.add(grace));
+    expect(codeOf(() => tenant.add(grace))).toBe("tenant-closed");
   });
 });
 
@@ -241,8 +251,8 @@ describe("thresholds", () => {
     const tenant = tenantOf(bob, cleo, grace);
     tenant.setPolicy({ adminThreshold: 2 });
     const { key, own } = keys(tenant, mallory);
-    expectRefusal("signers-few", () => tenant.append({ type: "operator.add", key }, [ada.signer, ...own]));
-    expectRefusal("signers-few", () => tenant.append(revocation(cleo), [ada.signer]));
+    expect(codeOf(() => tenant.append({ type: "operator.add", key }, [ada.signer, ...own]))).toBe("signers-few");
+    expect(codeOf(() => tenant.append(revocation(cleo), [ada.signer]))).toBe("signers-few");
     expect(codeOf(() => tenant.append(revocation(grace), [ada.signer]))).toBe("accepted");
     expect(codeOf(() => tenant.append(revocation(cleo), [ada.signer, bob.signer]))).toBe("accepted");
   });
@@ -257,7 +267,7 @@ describe("thresholds", () => {
   test("a rule of two for jobs is weakened by two only", () => {
     const tenant = tenantOf(bob);
     tenant.setPolicy({ jobThresholds: [{ kind: "any", class: "critical", count: 2 }] });
-    expectRefusal("signers-few", () => tenant.setPolicy({ jobThresholds: [] }));
+    expect(codeOf(() => tenant.setPolicy({ jobThresholds: [] }))).toBe("signers-few");
     expect(codeOf(() => tenant.setPolicy({ jobThresholds: [] }, [ada, bob]))).toBe("accepted");
   });
 
@@ -272,17 +282,17 @@ describe("the chain", () => {
   test("takes an entry only right after its head", () => {
     const tenant = tenantOf();
     const event: EventFields = { type: "policy.set", policy: DEFAULT_POLICY };
-    expectRefusal("log-gap", () => tenant.append({ ...event, seq: 2 }, [ada.signer]));
-    expectRefusal("log-fork", () => tenant.append({ ...event, prev: ada.signer.key }, [ada.signer]));
-    expectRefusal("log-fork", () => tenant.append({ ...event, seq: 0 }, [ada.signer]));
-    expectRefusal("tenant-other", () => tenant.append({ ...event, tenant: ada.signer.key }, [ada.signer]));
+    expect(codeOf(() => tenant.append({ ...event, seq: 2 }, [ada.signer]))).toBe("log-gap");
+    expect(codeOf(() => tenant.append({ ...event, prev: ada.signer.key }, [ada.signer]))).toBe("log-fork");
+    expect(codeOf(() => tenant.append({ ...event, seq: 0 }, [ada.signer]))).toBe("log-fork");
+    expect(codeOf(() => tenant.append({ ...event, tenant: ada.signer.key }, [ada.signer]))).toBe("tenant-other");
   });
 
   test("of two admins who sign at once, the second is told of a fork and signs again", () => {
     const tenant = tenantOf(bob);
     const second = tenant.sign({ type: "policy.set", policy: { ...DEFAULT_POLICY, prompt: "day" } }, [bob.signer]);
     tenant.setPolicy({ prompt: "task" });
-    expectRefusal("log-fork", () => tenant.take(second));
+    expect(codeOf(() => tenant.take(second))).toBe("log-fork");
     expect(codeOf(() => tenant.setPolicy({ prompt: "day" }, [bob]))).toBe("accepted");
   });
 
@@ -292,31 +302,31 @@ describe("the chain", () => {
     tenant.revoke(bob);
     const { key, own } = keys(tenant, mallory);
     const backdated = tenant.sign({ type: "operator.add", key }, [bob.signer, ...own], before);
-    expectRefusal("signer-revoked", () => tenant.take(backdated));
-    expectRefusal("signer-revoked", () => tenant.append({ type: "operator.add", key }, [bob.signer, ...own]));
+    expect(codeOf(() => tenant.take(backdated))).toBe("signer-revoked");
+    expect(codeOf(() => tenant.append({ type: "operator.add", key }, [bob.signer, ...own]))).toBe("signer-revoked");
   });
 
   test("a bad signature beside a good one refuses the whole entry", () => {
     const tenant = tenantOf(bob);
     const wrong: Signer = { ...bob.signer, sign: ada.signer.sign };
-    expectRefusal("signature-bad", () =>
-      tenant.append({ type: "policy.set", policy: DEFAULT_POLICY }, [ada.signer, wrong]),
+    expect(codeOf(() => tenant.append({ type: "policy.set", policy: DEFAULT_POLICY }, [ada.signer, wrong]))).toBe(
+      "signature-bad",
     );
   });
 
   test("never takes a key a second time, nor the last admin away", () => {
     const tenant = tenantOf(bob, grace);
     tenant.revoke(grace);
-    expectRefusal("log-key-reused", () => tenant.add(grace));
+    expect(codeOf(() => tenant.add(grace))).toBe("log-key-reused");
     tenant.revoke(bob);
-    expectRefusal("log-last-admin", () => tenant.append(revocation(ada), [ada.signer]));
+    expect(codeOf(() => tenant.append(revocation(ada), [ada.signer]))).toBe("log-last-admin");
   });
 
   test("is the same whoever judges it from the beginning", () => {
     const tenant = tenantOf(bob, grace);
     tenant.revoke(grace);
     expect(judgeLog(tenant.log, admitKey)).toEqual(tenant.state);
-    expectRefusal("log-gap", () => judgeLog([], admitKey));
+    expect(codeOf(() => judgeLog([], admitKey))).toBe("log-gap");
   });
 
   test("has room to revoke and to close when it is full, and for nothing else", () => {
@@ -338,7 +348,7 @@ describe("the chain", () => {
     const crowd = Array.from({ length: 64 }, (_, i) => ({ ...first, operator: i === 0 ? first.operator : `${i}` }));
     const { key, own } = keys(tenant, grace);
     const bytes = tenant.sign({ type: "operator.add", key }, [ada.signer, ...own]);
-    expectRefusal("log-operators-many", () => judgeEvent({ ...tenant.state, operators: crowd }, bytes, admitKey));
+    expect(codeOf(() => judgeEvent({ ...tenant.state, operators: crowd }, bytes, admitKey))).toBe("log-operators-many");
     const less = { ...tenant.state, operators: crowd.slice(0, 63) };
     expect(codeOf(() => judgeEvent(less, bytes, admitKey))).toBe("accepted");
   });

@@ -1,5 +1,4 @@
 // Expecting a refusal: the code and nothing else decides, and an error that is no refusal fails the test as itself.
-import { expect } from "vitest";
 import { Refusal, type RefusalCode } from "../../protocol/refusal.ts";
 import type { JobVerdict } from "../../protocol/verify-job.ts";
 
@@ -12,10 +11,6 @@ export function codeOf(act: () => unknown): RefusalCode | "accepted" {
     if (error instanceof Refusal) return error.code;
     throw error;
   }
-}
-
-export function expectRefusal(code: RefusalCode, act: () => unknown): void {
-  expect(codeOf(act)).toBe(code);
 }
 
 /** A verdict as one word: `verified`, `behind` or the code. */
