@@ -1,0 +1,37 @@
+// Moves that tests of the relay make again and again: submitting a job, uploading a result and its receipt.
+import type { JsonObject } from "../../protocol/strict-json.ts";
+import type { Job } from "../cast/job.ts";
+import { idOf } from "../cast/random.ts";
+import type { Answer, AnswerSetup, ReceiptChain } from "../cast/receipts.ts";
+import type { WireClient } from "../cast/wire-client.ts";
+
+export type Submission = { readonly header: JsonObject; readonly parts: readonly Uint8Array[] };
+
+/** The frame that submits a job, watched, but for its number. */
+export function submission(job: Job, over: JsonObject = {}): Submission {
+  const { targets, expiresAt } = job.manifest;
+  if (!Array.isArray(targets) || typeof expiresAt !== "number") throw new Error("a manifest without targets");
+  const header = { type: "submit", job: job.job, batch: idOf(`batch of ${job.job}`), expiresAt, targets, watch: true };
+  return { header: { ...header, ...over }, parts: [job.envelope, job.body, ...job.wraps] };
+}
+
+/** Uploads a result in parts of this size. */
+export async function upload(
+  client: WireClient,
+  job: string,
+  result: Uint8Array,
+  partBytes = 256 * 1024,
+): Promise<void> {
+  for (let offset = 0; offset < result.length; offset += partBytes) {
+    const part = result.subarray(offset, offset + partBytes);
+    await client.done({ type: "result-part", job, offset, size: result.length }, [part]);
+  }
+}
+
+/** Answers a job: the result, if the answer has one, then the receipt. */
+export async function sendReceipt(client: WireClient, chain: ReceiptChain, setup: AnswerSetup): Promise<Answer> {
+  const answer = chain.answer(setup);
+  if (answer.result !== undefined) await upload(client, setup.job.job, answer.result);
+  await client.done({ type: "receipt", job: setup.job.job, seq: chain.answers.length }, [answer.bytes]);
+  return answer;
+}
