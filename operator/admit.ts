@@ -1,0 +1,115 @@
+// Admitting devices into the roster: at once those that prove an `auto` token, by hand the others; and the tokens' secrets.
+import { fromBase64url, toBase64url } from "../protocol/bytes.ts";
+import { checkProof } from "../protocol/enrolment.ts";
+import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
+import type { OperatorKeys } from "../protocol/passphrase.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { type RosterToken, usableToken } from "../protocol/roster.ts";
+import { type Random, unwrapKey, wrapKey } from "../protocol/seal.ts";
+import { thumbprint } from "../protocol/signature.ts";
+import { appendChanges, type RosterChange } from "./append.ts";
+import { freeName } from "./device-name.ts";
+import { type ListedDevice, listDevices } from "./listed-devices.ts";
+import type { Session } from "./session.ts";
+
+export type Admitted = { readonly name: string; readonly host: string };
+
+/**
+ * Admits each device that proves a token of mode `auto`, under a name made from its host. A device that was removed
+ * before is not admitted by its old proof again.
+ */
+export async function admitPending(session: Session, keys: OperatorKeys): Promise<readonly Admitted[]> {
+  const tokens = [...session.roster.tokens.values()].filter(({ mode }) => mode === "auto");
+  if (!tokens.some(({ token }) => isUsable(session, token))) return [];
+  const listed = await listDevices(session);
+  const admitted = new Map<string, Admitted>();
+  await appendChanges(session, keys, () => {
+    admitted.clear();
+    return planAdmissions(session, keys, listed, admitted);
+  });
+  return [...admitted.values()];
+}
+
+function planAdmissions(
+  session: Session,
+  keys: OperatorKeys,
+  listed: readonly ListedDevice[],
+  admitted: Map<string, Admitted>,
+): readonly RosterChange[] {
+  const taken = new Set([...session.roster.devices.values()].map(({ name }) => name.toLowerCase()));
+  const left = new Map<string, number>();
+  return listed.flatMap((device): readonly RosterChange[] => {
+    const token = provenToken(session, keys, device);
+    if (token === undefined) return [];
+    const uses = left.get(token.token) ?? token.maxUses - token.uses;
+    if (uses <= 0) return [];
+    left.set(token.token, uses - 1);
+    const name = freeName(device.request.host, taken);
+    taken.add(name.toLowerCase());
+    admitted.set(device.device, { name, host: device.request.host });
+    return [admission(device, { name, class: token.class, groups: token.groups, token: token.token })];
+  });
+}
+
+/** The `auto` token whose secret this device holds, if it may still admit. */
+function provenToken(session: Session, keys: OperatorKeys, listed: ListedDevice): RosterToken | undefined {
+  const { roster, desk } = session;
+  const { device, request } = listed;
+  if (request.token === undefined || roster.devices.has(device) || desk.cache.wasRemoved(device)) return undefined;
+  const token = roster.tokens.get(request.token);
+  if (token?.mode !== "auto" || !isUsable(session, token.token)) return undefined;
+  return isProven(listed, token, keys) ? token : undefined;
+}
+
+/** Whether a device proved that it holds this token's secret. */
+export function isProven(listed: ListedDevice, token: RosterToken, keys: OperatorKeys): boolean {
+  const secret = tokenSecret(token, keys);
+  if (secret === undefined) return false;
+  const proof = listed.proof === undefined ? undefined : fromBase64url(listed.proof);
+  try {
+    checkProof({ request: listed.requestBytes, proof }, secret);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+}
+
+function isUsable({ roster, now }: Session, token: string): boolean {
+  try {
+    usableToken(roster, token, now);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+}
+
+/** The entry that admits a device with the keys that its own request names. */
+export function admission(
+  { device, request, requestId }: ListedDevice,
+  as: { name: string; class: string; groups: readonly string[]; token?: string },
+): RosterChange {
+  const token = as.token === undefined ? {} : { token: as.token };
+  const { sig, enc } = request;
+  const groups = [...as.groups];
+  return { type: "device.admit", device, sig, enc, name: as.name, class: as.class, groups, request: requestId, ...token };
+}
+
+/** A token's secret sealed to every active operator; the wrap's use names the token's id where a job's names its statement. */
+export function sealToken(
+  secret: Uint8Array,
+  { token, state, random }: { token: string; state: KeyLogState; random: Random },
+): { to: string; wrap: string }[] {
+  return state.operators.map(({ enc }) => {
+    const recipient = keyBytes(enc);
+    const wrap = wrapKey(secret, { recipient, use: { purpose: "token", statement: token }, random });
+    return { to: thumbprint(recipient, "X25519"), wrap: toBase64url(wrap) };
+  });
+}
+
+function tokenSecret({ token, wraps }: RosterToken, { sealing }: OperatorKeys): Uint8Array | undefined {
+  const own = wraps.find(({ to }) => to === thumbprint(sealing.publicKey, "X25519"));
+  const wrap = own === undefined ? undefined : fromBase64url(own.wrap);
+  return wrap && unwrapKey(wrap, { pair: sealing, use: { purpose: "token", statement: token } });
+}

@@ -1,0 +1,64 @@
+// Writing to the roster: signed for the place after its head, judged here first, and signed again when somebody was quicker.
+import { signPayload } from "../protocol/envelope.ts";
+import type { OperatorKeys } from "../protocol/passphrase.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { judgeRosterEvent } from "../protocol/roster.ts";
+import type { RosterEvent } from "../protocol/roster-event.ts";
+import { encodeStrict } from "../protocol/strict-json.ts";
+import { lockHome } from "./home-lock.ts";
+import { MAX_APPEND_TRIES } from "./limits.ts";
+import type { Session } from "./session.ts";
+
+type ChainFields = "tenant" | "seq" | "prev" | "time" | "keyHead";
+type WithoutChain<E> = E extends unknown ? Omit<E, ChainFields> : never;
+/** What an entry says, before it has its place in the log. */
+export type RosterChange = WithoutChain<RosterEvent>;
+
+/** Makes the changes anew from the roster as it is; none where there is nothing to be done any more. */
+export type PlanChanges = (session: Session) => readonly RosterChange[];
+
+/**
+ * Appends the planned entries in order. Where another person appended meanwhile, syncs and plans again. Throws the
+ * refusal of an entry that the roster does not take; what stands before it in the plan has been appended then.
+ */
+export async function appendChanges(session: Session, keys: OperatorKeys, plan: PlanChanges): Promise<void> {
+  using _lock = await lockHome(session.desk.home.folder);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await appendOnce(session, keys, plan(session));
+    } catch (error) {
+      await session.sync();
+      const wasOvertaken = error instanceof Refusal && error.code === "log-fork";
+      if (!wasOvertaken || attempt >= MAX_APPEND_TRIES) throw error;
+    }
+  }
+}
+
+async function appendOnce(session: Session, keys: OperatorKeys, changes: readonly RosterChange[]): Promise<void> {
+  const removed: string[] = [];
+  try {
+    for (const change of changes) {
+      const bytes = signChange(session, keys, change);
+      // Judged on our own copy first: what would be refused is not sent.
+      judgeRosterEvent(session.roster, bytes, session.view);
+      await session.client.ask("ok", { type: "append", log: "roster" }, [bytes]);
+      if (change.type === "device.remove") removed.push(change.device);
+    }
+  } catch (error) {
+    // Our copy may hold an entry that the relay did not take.
+    session.roster = session.desk.cache.roster(session.state.tenant);
+    throw error;
+  }
+  if (changes.length > 0) session.desk.cache.keepRoster(session.roster, removed);
+}
+
+function signChange({ roster, state, now }: Session, keys: OperatorKeys, change: RosterChange): Uint8Array {
+  const chain = {
+    tenant: state.tenant,
+    seq: roster.head === undefined ? 0 : roster.head.seq + 1,
+    prev: roster.head?.id ?? state.tenant,
+    time: now,
+    keyHead: state.head,
+  };
+  return signPayload("roster-event", encodeStrict({ ...chain, ...change }), [keys.signer]);
+}

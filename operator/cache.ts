@@ -1,0 +1,205 @@
+// What this client has verified and pins: the key log, the roster, each device's receipt chain, and the jobs that it sent.
+// It can be lost: everything comes back from the relay, but then nothing tells whether the relay went back in time.
+import { join } from "node:path";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import type { KeyLogState } from "../protocol/key-state.ts";
+import type { KeyLogView } from "../protocol/key-view.ts";
+import { emptyRoster, type Roster, type RosterSnapshot, restoreRoster, snapshotRoster } from "../protocol/roster.ts";
+import { databaseFault } from "./home-lock.ts";
+import { HOME_WAIT_MS } from "./limits.ts";
+import { makePrivate } from "./stored-file.ts";
+
+const SCHEMA = `
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA trusted_schema = OFF;
+CREATE TABLE IF NOT EXISTS judged (name TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS key_entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS receipt (device TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (device, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known_head (device TEXT PRIMARY KEY, receipt INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS removed_device (device TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent_job (job TEXT PRIMARY KEY, batch TEXT NOT NULL, sent INTEGER NOT NULL, label TEXT NOT NULL, targets INTEGER NOT NULL) STRICT;
+`;
+
+export type ReceiptPlace = { readonly seq: number; readonly id: string };
+/** What a device's newest receipt says of the key log, and that receipt's count. */
+export type KnownHead = { readonly receipt: number; readonly seq: number; readonly id: string };
+export type SentJob = {
+  readonly job: string;
+  readonly batch: string;
+  readonly sent: number;
+  readonly label: string;
+  readonly targets: number;
+};
+export type KeyEntry = { readonly seq: number; readonly id: string; readonly bytes: Uint8Array };
+
+export class Cache implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+
+  /** Opens or makes the cache of a home. Throws `disk-full` or `home-busy`. */
+  constructor(folder: string) {
+    this.#path = join(folder, "cache.db");
+    makePrivate(this.#path);
+    try {
+      this.#db = new DatabaseSync(this.#path, { timeout: HOME_WAIT_MS });
+      this.#db.exec(SCHEMA);
+    } catch (error) {
+      throw databaseFault(error, this.#path);
+    }
+  }
+
+  keyState(): KeyLogState | undefined {
+    const json = this.#judged("key-log");
+    if (json === undefined) return undefined;
+    const state: KeyLogState = JSON.parse(json);
+    return state;
+  }
+
+  keyEntry(seq: number): KeyEntry | undefined {
+    const row = this.#db.prepare("SELECT seq, id, bytes FROM key_entry WHERE seq = ?").get(seq);
+    return row === undefined ? undefined : keyEntryOf(row);
+  }
+
+  /** Every entry's envelope, from the first. */
+  keyEntries(): readonly KeyEntry[] {
+    return this.#db.prepare("SELECT seq, id, bytes FROM key_entry ORDER BY seq").all().map(keyEntryOf);
+  }
+
+  keyView(state: KeyLogState): KeyLogView {
+    return { state, idAt: (seq) => (seq > state.head.seq ? undefined : this.keyEntry(seq)?.id) };
+  }
+
+  /** Adds judged entries and the state after them, both or neither. */
+  addKeyEntries(entries: readonly KeyEntry[], state: KeyLogState): void {
+    this.#transact(() => {
+      const insert = this.#db.prepare("INSERT INTO key_entry (seq, id, bytes) VALUES (?, ?, ?)");
+      for (const { seq, id, bytes } of entries) insert.run(seq, id, bytes);
+      this.#keep("key-log", state);
+    });
+  }
+
+  keepKeyState(state: KeyLogState): void {
+    this.#transact(() => this.#keep("key-log", state));
+  }
+
+  roster(tenant: string): Roster {
+    const json = this.#judged("roster");
+    if (json === undefined) return emptyRoster(tenant);
+    const snapshot: RosterSnapshot = JSON.parse(json);
+    return restoreRoster(snapshot);
+  }
+
+  /** Keeps a judged roster, and remembers the devices that entries since the last time took out of it. */
+  keepRoster(roster: Roster, removed: readonly string[]): void {
+    this.#transact(() => {
+      const insert = this.#db.prepare("INSERT OR IGNORE INTO removed_device (device) VALUES (?)");
+      for (const device of removed) insert.run(device);
+      this.#keep("roster", snapshotRoster(roster));
+    });
+  }
+
+  /** Whether an entry of the roster ever took this device out. */
+  wasRemoved(device: string): boolean {
+    return this.#db.prepare("SELECT 1 FROM removed_device WHERE device = ?").get(device) !== undefined;
+  }
+
+  /** The last receipt of a device that this client has verified in its chain. */
+  chainHead(device: string): ReceiptPlace | undefined {
+    const row = this.#db.prepare("SELECT seq, id FROM receipt WHERE device = ? ORDER BY seq DESC LIMIT 1").get(device);
+    return row === undefined ? undefined : { seq: count(row["seq"]), id: word(row["id"]) };
+  }
+
+  receiptId(device: string, seq: number): string | undefined {
+    const row = this.#db.prepare("SELECT id FROM receipt WHERE device = ? AND seq = ?").get(device, seq);
+    return row === undefined ? undefined : word(row["id"]);
+  }
+
+  /** Adds verified receipts to a device's chain; those that are there stay. */
+  addReceipts(device: string, places: readonly ReceiptPlace[], head: KnownHead): void {
+    this.#transact(() => {
+      const insert = this.#db.prepare("INSERT OR IGNORE INTO receipt (device, seq, id) VALUES (?, ?, ?)");
+      for (const { seq, id } of places) insert.run(device, seq, id);
+      this.#keepKnownHead(device, head);
+    });
+  }
+
+  knownHead(device: string): KnownHead | undefined {
+    const row = this.#db.prepare("SELECT receipt, seq, id FROM known_head WHERE device = ?").get(device);
+    return row && { receipt: count(row["receipt"]), seq: count(row["seq"]), id: word(row["id"]) };
+  }
+
+  keepKnownHead(device: string, head: KnownHead): void {
+    this.#transact(() => this.#keepKnownHead(device, head));
+  }
+
+  sentJobs(): readonly SentJob[] {
+    const rows = this.#db.prepare("SELECT job, batch, sent, label, targets FROM sent_job ORDER BY sent DESC").all();
+    return rows.map((row) => ({
+      job: word(row["job"]),
+      batch: word(row["batch"]),
+      sent: count(row["sent"]),
+      label: word(row["label"]),
+      targets: count(row["targets"]),
+    }));
+  }
+
+  addSentJob({ job, batch, sent, label, targets }: SentJob): void {
+    const insert = "INSERT OR REPLACE INTO sent_job (job, batch, sent, label, targets) VALUES (?, ?, ?, ?, ?)";
+    this.#transact(() => void this.#db.prepare(insert).run(job, batch, sent, label, targets));
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+
+  #keepKnownHead(device: string, { receipt, seq, id }: KnownHead): void {
+    const upsert = `INSERT INTO known_head (device, receipt, seq, id) VALUES (?, ?, ?, ?)
+      ON CONFLICT (device) DO UPDATE SET receipt = excluded.receipt, seq = excluded.seq, id = excluded.id
+      WHERE excluded.receipt > receipt`;
+    this.#db.prepare(upsert).run(device, receipt, seq, id);
+  }
+
+  /** JSON that this class wrote, in a folder that only its user can write to. */
+  #judged(name: string): string | undefined {
+    const row = this.#db.prepare("SELECT json FROM judged WHERE name = ?").get(name);
+    return row === undefined ? undefined : word(row["json"]);
+  }
+
+  #keep(name: string, value: KeyLogState | RosterSnapshot): void {
+    const upsert =
+      "INSERT INTO judged (name, json) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET json = excluded.json";
+    this.#db.prepare(upsert).run(name, JSON.stringify(value));
+  }
+
+  #transact(change: () => void): void {
+    try {
+      this.#db.exec("BEGIN IMMEDIATE");
+      try {
+        change();
+        this.#db.exec("COMMIT");
+      } catch (error) {
+        if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+        throw error;
+      }
+    } catch (error) {
+      throw databaseFault(error, this.#path);
+    }
+  }
+}
+
+function keyEntryOf(row: Record<string, SQLOutputValue>): KeyEntry {
+  const { bytes } = row;
+  if (!(bytes instanceof Uint8Array)) throw new Error("internal error: an entry without bytes");
+  return { seq: count(row["seq"]), id: word(row["id"]), bytes };
+}
+
+function word(value: SQLOutputValue | undefined): string {
+  if (typeof value !== "string") throw new Error("internal error: a row without its text");
+  return value;
+}
+
+function count(value: SQLOutputValue | undefined): number {
+  if (typeof value !== "number") throw new Error("internal error: a row without its number");
+  return value;
+}

@@ -1,0 +1,65 @@
+// The commands about jobs.
+import { Command } from "commander";
+import { addExample, type SetExitCode, withCommon } from "./cli-common.ts";
+import { count, duration, listed, repeated, size } from "./quantity.ts";
+import type { World } from "./world.ts";
+
+export function addJobCommands(cli: Command, world: World, setExitCode: SetExitCode): void {
+  cli.addCommand(runCommand(world, setExitCode));
+  cli.addCommand(jobsCommand(world));
+  cli.addCommand(jobCommand(world, setExitCode));
+}
+
+function runCommand(world: World, setExitCode: SetExitCode): Command {
+  const run = new Command("run")
+    .description("Sign a command or script for devices, send it, and show what they prove to have done.")
+    .argument("[command...]", "after --: one word is a line for the shell, several are one command's words")
+    .option("--on <devices>", "names of devices, with commas between; may be repeated", listed)
+    .option("--group <groups>", "the devices of these groups; may be repeated", listed)
+    .option("--all", "every device of the roster")
+    .option("--script <file>", "run this file; words after -- are its arguments")
+    .option("--shell <shell>", "sh, bash, zsh, powershell, pwsh, cmd, python, or exec for no shell at all", "sh")
+    .option("--env <name=value>", "a variable for the job; may be repeated", repeated)
+    .option("--cwd <dir>", "the folder it runs in, absolute")
+    .option("--user <name>", "run as this user, not as the system")
+    .option("--stdin <file>", "what it reads on standard input; - is yours")
+    .option("--timeout <time>", "end it after this time (1h)", duration)
+    .option("--output-limit <size>", "bytes kept of the beginning and of the end of each stream (1M)", size)
+    .option("--expires <time>", "devices that come later than this do not run it (24h)", duration)
+    .option("--label <text>", "what to call it in lists; only its readers see it")
+    .option("--lock <name>", "never beside another job with this lock on one device")
+    .option("--may-reboot", "ending by a restart of the device is success")
+    .option("--wait", "wait for the answers (that is the default)")
+    .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
+    .option("--detach", "do not wait")
+    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
+    .action(async (words, options) => setExitCode(await (await import("./commands/run.ts")).run(world, words, options)));
+  addExample(run, [
+    "keybound run --on web1,web2 -- systemctl is-active nginx",
+    "keybound run --group web --script patch.sh --timeout 20m",
+  ]);
+  return withCommon(run);
+}
+
+function jobsCommand(world: World): Command {
+  const jobs = new Command("jobs")
+    .description("List jobs that the relay keeps, newest first; who signed each is checked.")
+    .option("--limit <n>", "how many (20)", count)
+    .action(async (options) => (await import("./commands/jobs.ts")).jobs(world, options));
+  addExample(jobs, ["keybound jobs --limit 50"]);
+  return withCommon(jobs, { passphrase: false });
+}
+
+function jobCommand(world: World, setExitCode: SetExitCode): Command {
+  const job = new Command("job").description("Show one job.");
+  const show = new Command("show")
+    .description("Show a job, and each device's verified receipt and output.")
+    .argument("<job>", "its id, or the beginning of it")
+    .option("--export <dir>", "also write the job and each receipt as files for keybound verify")
+    .option("--unlock", "ask for the passphrase, to read what was sealed to your key but not to this client")
+    .action(async (id, options) => setExitCode(await (await import("./commands/job-show.ts")).showJob(world, id, options)));
+  addExample(show, ["keybound job show 3fQx", "keybound job show 3fQx --export evidence"]);
+  job.addCommand(withCommon(show));
+  addExample(job, ["keybound job show 3fQx"]);
+  return job;
+}

@@ -1,0 +1,147 @@
+// What can go wrong at an operator's desk that is nobody's forged statement: one closed list of codes, each with its sentence and hint.
+
+type Entry = { readonly says: string; readonly hint: string };
+
+export const FAULTS = {
+  // The relay and the line to it
+  "relay-unreachable": {
+    says: "the relay does not answer",
+    hint: "check that it runs, its address in the home folder's config.json, and the network",
+  },
+  "relay-tls": {
+    says: "the relay's certificate is not trusted here",
+    hint: "use a name that the certificate has, or name its authority by NODE_EXTRA_CA_CERTS=FILE",
+  },
+  "relay-refused": { says: "the relay refused", hint: "see the relay's log" },
+  "relay-behind": {
+    says: "the relay shows an older log than this client has verified",
+    hint: "it was restored from a backup, or hides entries on purpose: ask who runs it; nothing was changed here",
+  },
+  "relay-odd": {
+    says: "the relay answered what no relay should",
+    hint: "it may be of another version, or lie; nothing that it said was used",
+  },
+  "claim-refused": {
+    says: "the relay does not take this claim code",
+    hint: "a code is good for one tenant: have the relay print a new one",
+  },
+  "clock-off": {
+    says: "this clock and the relay's differ by more than ten minutes",
+    hint: "set this machine's clock; if the relay's is the wrong one, repeat with --ignore-clock",
+  },
+  // Passphrase and key
+  "passphrase-wrong": {
+    says: "this is not the passphrase",
+    hint: "type it again; without it nobody can restore the key",
+  },
+  "passphrase-weak": {
+    says: "the passphrase is too easy to guess",
+    hint: "take the generated words, or a few unrelated words of your own",
+  },
+  "passphrase-odd": {
+    says: "the passphrase is empty or has control characters",
+    hint: "it is one line of text",
+  },
+  "passphrase-differs": { says: "the passphrase was not typed the same twice", hint: "start again" },
+  "passphrase-needed": {
+    says: "a passphrase is needed, and there is no terminal to ask at",
+    hint: "give it by --passphrase-file FILE or --passphrase-fd N",
+  },
+  "key-not-active": {
+    says: "your signature key is not active in the key log",
+    hint: "it was revoked or replaced: ask an admin",
+  },
+  "yes-needed": {
+    says: "this has to be confirmed, and there is no terminal to ask at",
+    hint: "read what it would do above, then repeat with --yes",
+  },
+  "acknowledge-needed": {
+    says: "nobody has acknowledged that a lost passphrase cannot be restored",
+    hint: "read it, then repeat with --acknowledge",
+  },
+  "not-confirmed": { says: "it was not confirmed", hint: "nothing was changed" },
+  // Devices and groups
+  "device-unknown": { says: "the roster has no such device", hint: "keybound devices shows those that it has" },
+  "device-ambiguous": { says: "more than one device is meant", hint: "use its whole name or more of its id" },
+  "device-not-pending": {
+    says: "no device that asks for admission is called so",
+    hint: "keybound devices --pending shows those that ask",
+  },
+  "device-name": {
+    says: "a device cannot be called so",
+    hint: "letters, digits, dot, dash and underscore, at most 63, and a letter or digit first",
+  },
+  "group-unknown": { says: "the roster has no such group", hint: "keybound group shows those that it has" },
+  "group-empty": { says: "the group has no devices", hint: "keybound group add GROUP DEVICE..." },
+  "no-targets": { says: "there is no device to run it on", hint: "admit devices first: keybound devices --pending" },
+  "job-unknown": { says: "there is no such job", hint: "keybound jobs shows those that the relay keeps" },
+  "job-ambiguous": { says: "more than one job is meant", hint: "use more of its id" },
+  "output-differs": {
+    says: "what was streamed is not what the device signed",
+    hint: "believe the signed output; the device or another reader of the job changed the stream",
+  },
+  // The home folder and files
+  "home-missing": { says: "there is no operator's home here", hint: "keybound init, or choose another with --home" },
+  "home-exists": {
+    says: "there is an operator's home already",
+    hint: "choose another with --home; nothing here was changed",
+  },
+  "home-broken": { says: "a file of the home folder is not as it was written", hint: "restore it from a backup" },
+  "home-busy": { says: "another command is using the home folder", hint: "wait until it has ended, then repeat" },
+  "home-unsafe": {
+    says: "others on this machine can read the home folder",
+    hint: "chmod -R go-rwx on it; if others may have read it, change the passphrase",
+  },
+  "disk-full": { says: "the disk is full or does not take writes", hint: "free some space, then repeat" },
+  "file-missing": { says: "the file is not there or cannot be read", hint: "check its path and permissions" },
+  "file-exists": { says: "the file is there already", hint: "choose another name, or --force to replace it" },
+  "file-large": { says: "the file is larger than allowed", hint: "send less at once" },
+  "file-unwritable": { says: "the file cannot be written", hint: "check its path and permissions" },
+  "file-other": {
+    says: "the file is neither a signed statement nor a deployment package",
+    hint: "keybound verify takes what keybound job show --export and keybound package write",
+  },
+  "verify-unknown": {
+    says: "what it would be checked against is not known here",
+    hint: "run it with the home folder of an operator of that organisation",
+  },
+  misuse: { says: "the command was not understood", hint: "keybound --help" },
+} as const satisfies Record<string, Entry>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+/** The message is the code and the detail, as a refusal's: `device-unknown: web9`. */
+export class Fault extends Error {
+  override readonly name = "Fault";
+  readonly code: FaultCode;
+  readonly detail: string;
+  readonly #hint: string | undefined;
+
+  constructor(code: FaultCode, detail: string, { hint, ...options }: ErrorOptions & { readonly hint?: string } = {}) {
+    super(detail === "" ? code : `${code}: ${detail}`, options);
+    this.code = code;
+    this.detail = detail;
+    this.#hint = hint;
+  }
+
+  get hint(): string {
+    return this.#hint ?? FAULTS[this.code].hint;
+  }
+
+  get sentence(): string {
+    return FAULTS[this.code].says;
+  }
+}
+
+/** The system's word for a failed call, such as `ENOSPC`; `undefined` for other errors. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** A failed write as a fault: a full disk is called so, whatever was written. */
+export function writeFault(error: unknown, path: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  const isFull = ["ENOSPC", "EDQUOT", "EROFS", "EFBIG", "EIO"].includes(code);
+  return new Fault(isFull ? "disk-full" : "file-unwritable", `${path} (${code})`, { cause: error });
+}

@@ -1,0 +1,146 @@
+// The home folder of an operator's client: what it is configured for, the setup secret, the access key with its grant.
+// Nothing in it signs a job: for that, the passphrase is needed each time.
+import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { fromBase64url, text, toBase64url, utf8 } from "../protocol/bytes.ts";
+import { Digest, Id, Name } from "../protocol/fields.ts";
+import { sealingPairOf } from "../protocol/passphrase.ts";
+import type { Random, SealingPair } from "../protocol/seal.ts";
+import { type Signer, signerOf } from "../protocol/signature.ts";
+import { Fault, writeFault } from "./fault.ts";
+import { isOpenToOthers, readBounded, writeWhole } from "./stored-file.ts";
+import type { World } from "./world.ts";
+
+const CONFIG = "config.json";
+const SETUP_SECRET = "setup-secret";
+const ACCESS_KEY = "access-key.json";
+const ACCESS_GRANT = "access-grant.json";
+const FILES = [CONFIG, SETUP_SECRET, ACCESS_KEY, ACCESS_GRANT, "cache.db", "cache.db-wal", "cache.db-shm", "lock.db"];
+/** Ours are a few hundred bytes. */
+const MAX_FILE_BYTES = 128 * 1024;
+
+const Config = v.strictObject({
+  version: v.literal(1),
+  tenant: Digest,
+  organisation: Name,
+  operator: Id,
+  name: Name,
+  relay: v.string(),
+  mode: v.picklist(["setup", "passphrase"]),
+});
+export type Config = Readonly<v.InferOutput<typeof Config>>;
+
+const AccessKeyFile = v.strictObject({ version: v.literal(1), seed: Digest, sealing: Digest });
+
+/** Reads, sends and opens output for its operator; signs nothing but logins. */
+export type AccessKey = { readonly signer: Signer; readonly sealing: SealingPair };
+
+/** Seeds of an access key, to be stored. */
+export type AccessSeeds = { readonly seed: Uint8Array; readonly sealing: Uint8Array };
+
+export type Home = {
+  readonly folder: string;
+  readonly config: Config;
+  readonly setupSecret: Uint8Array | undefined;
+  readonly access: AccessKey;
+};
+
+/** Where the home is unless --home says: KEYBOUND_HOME, else the platform's folder for configuration. */
+export function homeFolder({ env, platform, homeFolder: user }: World): string {
+  if (env["KEYBOUND_HOME"]) return env["KEYBOUND_HOME"];
+  if (platform === "win32") return join(env["APPDATA"] ?? join(user, "AppData", "Roaming"), "Keybound");
+  return join(env["XDG_CONFIG_HOME"] ?? join(user, ".config"), "keybound");
+}
+
+export function hasHome(folder: string): boolean {
+  return existsSync(join(folder, CONFIG));
+}
+
+/** Opens a home. Throws `home-missing`, `home-unsafe` or `home-broken`. */
+export function openHome(folder: string, platform: NodeJS.Platform): Home {
+  if (!hasHome(folder)) throw new Fault("home-missing", folder);
+  for (const path of [folder, ...FILES.map((name) => join(folder, name)).filter(existsSync)]) {
+    if (isOpenToOthers(path, platform)) throw new Fault("home-unsafe", path);
+  }
+  const config = readJson(join(folder, CONFIG), Config);
+  return {
+    folder,
+    config,
+    setupSecret: config.mode === "setup" ? readSecret(join(folder, SETUP_SECRET)) : undefined,
+    access: accessKeyOf(readAccessSeeds(join(folder, ACCESS_KEY))),
+  };
+}
+
+/** Makes a home's folder and writes its files, the config last: a crash before that leaves no home. */
+export function writeHome(
+  folder: string,
+  { config, setupSecret, access }: { config: Config; setupSecret: Uint8Array | undefined; access: AccessSeeds },
+): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  } catch (error) {
+    throw writeFault(error, folder);
+  }
+  if (setupSecret !== undefined) write(join(folder, SETUP_SECRET), `${toBase64url(setupSecret)}\n`);
+  const keys = { version: 1, seed: toBase64url(access.seed), sealing: toBase64url(access.sealing) };
+  write(join(folder, ACCESS_KEY), `${JSON.stringify(keys)}\n`);
+  write(join(folder, CONFIG), `${JSON.stringify(config, undefined, 2)}\n`);
+}
+
+/** Takes back what `writeHome` wrote, for a tenant that was never made. */
+export function removeHome(folder: string): void {
+  for (const name of FILES) rmSync(join(folder, name), { force: true });
+}
+
+export function makeAccessSeeds(random: Random): AccessSeeds {
+  return { seed: random(32), sealing: random(32) };
+}
+
+export function accessKeyOf({ seed, sealing }: AccessSeeds): AccessKey {
+  return { signer: signerOf(seed), sealing: sealingPairOf(sealing) };
+}
+
+/** The envelope of this client's access grant, as it was signed; `undefined` before the first. */
+export function readGrant(folder: string): Uint8Array | undefined {
+  const path = join(folder, ACCESS_GRANT);
+  return existsSync(path) ? readBounded(path, MAX_FILE_BYTES) : undefined;
+}
+
+export function writeGrant(folder: string, envelope: Uint8Array): void {
+  writeWhole(join(folder, ACCESS_GRANT), envelope, { replace: true });
+}
+
+function write(path: string, content: string): void {
+  writeWhole(path, utf8(content), { replace: true });
+}
+
+function readAccessSeeds(path: string): AccessSeeds {
+  const { seed, sealing } = readJson(path, AccessKeyFile);
+  return { seed: fromBase64url(seed) ?? broken(path), sealing: fromBase64url(sealing) ?? broken(path) };
+}
+
+function readSecret(path: string): Uint8Array {
+  const secret = fromBase64url((text(readBounded(path, MAX_FILE_BYTES)) ?? "").trim());
+  return secret?.length === 16 ? secret : broken(path);
+}
+
+function readJson<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, parseJson(path));
+  return parsed.success ? parsed.output : broken(path);
+}
+
+function parseJson(path: string): unknown {
+  try {
+    return JSON.parse(text(readBounded(path, MAX_FILE_BYTES)) ?? "") as unknown;
+  } catch (error) {
+    // The one documented failure of JSON.parse: a SyntaxError.
+    if (error instanceof SyntaxError) return broken(path);
+    throw error;
+  }
+}
+
+function broken(path: string): never {
+  throw new Fault("home-broken", path);
+}

@@ -1,0 +1,46 @@
+// The operator's client's own bounds, each with its reason; the protocol's are in protocol/limits.ts. Sizes are bytes, times milliseconds.
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+/** A dial, with TLS and login, that takes longer is given up. */
+export const CONNECT_TIMEOUT_MS = 15 * SECOND;
+/** An answer that takes longer means a relay that hangs; a result's part of 256 KiB over a slow line takes seconds. */
+export const ANSWER_TIMEOUT_MS = 60 * SECOND;
+/** A relay's clock and ours may differ by this much before a job's time window would be wrong on devices. */
+export const MAX_CLOCK_DIFFERENCE_MS = 10 * MINUTE;
+/** How long another command of ours may hold the home folder: it syncs, signs and submits in a second or two. */
+export const HOME_WAIT_MS = 5 * SECOND;
+/** Access of this client lives this long, */
+export const ACCESS_LIFETIME_MS = 90 * DAY;
+/** and is renewed by the passphrase when less than this is left. */
+export const ACCESS_RENEW_MS = 30 * DAY;
+/** Two people who append at once: the second signs again, and a third time; more is somebody who plays with us. */
+export const MAX_APPEND_TRIES = 4;
+/** Wrong or weak passphrases at a prompt before a command gives up. */
+export const MAX_PROMPT_TRIES = 3;
+/** A passphrase in a file or from a descriptor; longer is another file. */
+export const MAX_PASSPHRASE_BYTES = 4096;
+/** Requests on their way to the relay at one time where there are many devices. */
+export const MAX_REQUESTS_AT_ONCE = 16;
+/** Entries of a log in one sync: the key log's bound, and a roster page after page; a relay that sends more is lying. */
+export const MAX_SYNC_PAGES = 20_000;
+/** Devices that a listing takes from a relay. */
+export const MAX_LISTED_DEVICES = 100_000;
+/** Jobs that a search by prefix goes through. */
+export const MAX_SEARCHED_JOBS = 5_000;
+/** Live output of one device that waits for its place in line before the receipt's output is taken instead. */
+export const MAX_HELD_LIVE_CHUNKS = 64;
+/** Rows of the live table that a terminal shows; the rest is counted in one line. */
+export const MAX_LIVE_ROWS = 20;
+/** The live table is drawn at most this often. */
+export const DRAW_EVERY_MS = 100;
+/** Input for a job's stdin: base64url inside a body of 1 MiB. */
+export const MAX_STDIN_BYTES = 700 * 1024;
+/** Devices that may be put into one group at once, a signed entry for each 256. */
+export const MAX_GROUP_DEVICES = 100_000;
+/** An answer to `verify`: the largest file that is ours is a package. */
+export const MAX_VERIFY_BYTES = 32 * 1024 * 1024;
+/** Uses of a package's token unless said. */
+export const DEFAULT_TOKEN_USES = 100;

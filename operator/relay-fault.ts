@@ -1,0 +1,30 @@
+// What a relay's refusal, or the failure to reach it, is called here.
+import { isRefusalCode, refuse } from "../protocol/refusal.ts";
+import { Fault, type FaultCode, systemCode } from "./fault.ts";
+import { plain } from "./present/escape.ts";
+
+const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/;
+
+/** The relay's own errors that have a fault of their own. */
+const NAMED: Readonly<Record<string, FaultCode>> = {
+  "claim-unknown": "claim-refused",
+  "device-unknown": "device-unknown",
+  "job-unknown": "job-unknown",
+};
+
+/** A failed dial or a broken connection. */
+export function dialFault(error: Error, url: string): Fault {
+  const code = systemCode(error);
+  if (code !== undefined && TLS_CODES.test(code)) {
+    return new Fault("relay-tls", `${url} (${code})`, { cause: error });
+  }
+  return new Fault("relay-unreachable", `${url} (${code ?? error.message})`, { cause: error });
+}
+
+/** What the relay said no with: a refusal where it names one of the protocol's, else a fault. Its words are a stranger's. */
+export function refusedBy({ code, message }: { readonly code: string; readonly message: string }): Error {
+  const detail = plain(message);
+  if (isRefusalCode(code)) return refuse(code, detail);
+  const named = NAMED[code];
+  return named === undefined ? new Fault("relay-refused", `${plain(code)}: ${detail}`) : new Fault(named, detail);
+}

@@ -1,0 +1,103 @@
+// What `keybound run`'s options ask for, as the body of a job; every mistake is said before a passphrase is asked for.
+import * as v from "valibot";
+import { text, toBase64url } from "../protocol/bytes.ts";
+import { label as labelOf, Word } from "../protocol/fields.ts";
+import { Shell } from "../protocol/job-body.ts";
+import { DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES, MAX_BODY_BYTES } from "../protocol/limits.ts";
+import type { BodyFields } from "./compose-job.ts";
+import { Fault } from "./fault.ts";
+import { MAX_STDIN_BYTES } from "./limits.ts";
+import { plain } from "./present/escape.ts";
+import { quoteFor } from "./quote.ts";
+import { readBounded } from "./stored-file.ts";
+import type { World } from "./world.ts";
+
+export type BodyOptions = {
+  readonly shell?: string;
+  readonly script?: string;
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly user?: string;
+  readonly stdin?: string;
+  readonly timeout?: number;
+  readonly outputLimit?: number;
+  readonly label?: string;
+  readonly lock?: string;
+  readonly mayReboot?: boolean;
+};
+
+const MAX_SHOWN_COMMAND = 60;
+
+/** Throws `misuse`, `file-missing` or `file-large`. */
+export async function readBodyOptions(world: World, words: readonly string[], options: BodyOptions): Promise<BodyFields> {
+  const shell = shellOf(options);
+  return {
+    ...(options.label === undefined ? {} : { label: checked("--label", labelOf(120), options.label) }),
+    shell,
+    ...commandOf(shell, words, options.script),
+    env: (options.env ?? []).map(variable),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    user: options.user === undefined ? { as: "system" } : { as: "user", name: options.user },
+    ...(options.stdin === undefined ? {} : { stdin: toBase64url(await inputOf(world, options.stdin)) }),
+    limits: { timeMs: options.timeout ?? DEFAULT_JOB_TIME_MS, outputBytes: options.outputLimit ?? DEFAULT_OUTPUT_BYTES },
+    ...(options.lock === undefined ? {} : { lock: checked("--lock", Word, options.lock) }),
+    mayReboot: options.mayReboot === true,
+  };
+}
+
+/** What a list of jobs shows for this one: its label, or the beginning of its command. */
+export function jobTitle({ label, source, args }: BodyFields): string {
+  const line = plain(label ?? source?.trim().split("\n")[0] ?? args.join(" "));
+  return line.length > MAX_SHOWN_COMMAND ? `${line.slice(0, MAX_SHOWN_COMMAND - 3)}...` : line;
+}
+
+function shellOf({ shell = "sh" }: BodyOptions): Shell {
+  if (v.is(Shell, shell)) return shell;
+  throw new Fault("misuse", `--shell ${shell}: ${Shell.options.join(", ")}`);
+}
+
+/** With a script, the words are its arguments; without one, they are the command. */
+function commandOf(shell: Shell, words: readonly string[], script: string | undefined): Pick<BodyFields, "source" | "args"> {
+  if (shell === "exec") return { args: vectorOf(words, script) };
+  if (script !== undefined) return { source: scriptSource(script), args: [...words] };
+  const [only, another] = words;
+  if (only === undefined) throw new Fault("misuse", "what shall run? a command after --, or --script FILE");
+  return { source: another === undefined ? only : quoteFor(shell, words), args: [] };
+}
+
+function vectorOf(words: readonly string[], script: string | undefined): string[] {
+  if (script !== undefined) throw new Fault("misuse", "--shell exec runs a program, not a --script");
+  const isAbsolute = /^(\/|[A-Za-z]:[\\/]|\\\\)/.test(words[0] ?? "");
+  if (!isAbsolute) throw new Fault("misuse", "--shell exec needs the program's absolute path after --");
+  return [...words];
+}
+
+function scriptSource(path: string): string {
+  const source = text(readBounded(path, MAX_BODY_BYTES));
+  if (source === undefined) throw new Fault("misuse", `--script ${path}: not UTF-8 text`);
+  return source;
+}
+
+function variable(typed: string): { name: string; value: string } {
+  const at = typed.indexOf("=");
+  if (at < 1) throw new Fault("misuse", `--env ${typed}: NAME=VALUE`);
+  return { name: typed.slice(0, at), value: typed.slice(at + 1) };
+}
+
+async function inputOf(world: World, path: string): Promise<Uint8Array> {
+  if (path !== "-") return readBounded(path, MAX_STDIN_BYTES);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of world.stdin) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > MAX_STDIN_BYTES) throw new Fault("file-large", `standard input, at most ${MAX_STDIN_BYTES} bytes`);
+    chunks.push(bytes);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+function checked<const S extends v.GenericSchema<unknown, string>>(option: string, schema: S, value: string): string {
+  if (v.is(schema, value)) return value;
+  throw new Fault("misuse", `${option} ${plain(value)}: not allowed`);
+}
