@@ -1,0 +1,95 @@
+// One valid statement of every kind, readable, so that another implementation can hold itself against it.
+import { text, toBase64 } from "../../../protocol/bytes.ts";
+import { type Kind, readEnvelope, statementId } from "../../../protocol/envelope.ts";
+import { device, enrolmentOf } from "../../cast/device.ts";
+import { jobFor } from "../../cast/job.ts";
+import { checkpointOf, clientOf, grantOf, loginOf } from "../../cast/login.ts";
+import { deploymentOf } from "../../cast/package.ts";
+import { person } from "../../cast/person.ts";
+import { inventoryOf, ReceiptChain } from "../../cast/receipts.ts";
+import { RosterLog } from "../../cast/roster-log.ts";
+import { Tenant } from "../../cast/tenant.ts";
+
+export type StatementFile = {
+  readonly kind: Kind;
+  readonly says: string;
+  /** SHA-256 of the pre-authentication encoding, base64url. */
+  readonly id: string;
+  readonly payloadType: string;
+  /** To be read; what is signed is `canonical` in UTF-8. */
+  readonly payload: unknown;
+  readonly canonical: string;
+  readonly envelope: unknown;
+  /** The 32-byte seeds of the Ed25519 keys that signed, by key id, in hexadecimal. */
+  readonly seeds: Readonly<Record<string, string>>;
+  /** What else belongs to it, in base64. */
+  readonly beside?: Readonly<Record<string, string>>;
+};
+
+type Seeds = Readonly<Record<string, Uint8Array>>;
+
+function fileOf(
+  kind: Kind,
+  says: string,
+  { bytes, seeds, beside }: { bytes: Uint8Array; seeds: Seeds; beside?: Readonly<Record<string, Uint8Array>> },
+): StatementFile {
+  const envelope = readEnvelope(bytes);
+  const canonical = text(envelope.payload) ?? "";
+  const hexSeeds = envelope.signatures.map(({ key }) => [key, seeds[key]?.toHex() ?? ""] as const);
+  const more = Object.entries(beside ?? {}).map(([name, value]) => [name, toBase64(value)] as const);
+  return {
+    kind,
+    says,
+    id: statementId(envelope),
+    payloadType: envelope.payloadType,
+    payload: JSON.parse(canonical) as unknown,
+    canonical,
+    envelope: JSON.parse(text(bytes) ?? "") as unknown,
+    seeds: Object.fromEntries(hexSeeds),
+    ...(more.length === 0 ? {} : { beside: Object.fromEntries(more) }),
+  };
+}
+
+export function statementFiles(): ReadonlyMap<string, StatementFile> {
+  const [ada, grace, web] = [person("Ada", "admin"), person("Grace"), device("web-1")];
+  const tenant = new Tenant({ founder: ada });
+  tenant.add(grace);
+  const client = clientOf(grace);
+  const seeds: Seeds = {
+    [ada.signer.key]: ada.seed,
+    [ada.recovery.key]: ada.recoverySeed,
+    [grace.signer.key]: grace.seed,
+    [grace.recovery.key]: grace.recoverySeed,
+    [web.signer.key]: web.seed,
+    [client.signer.key]: person(`the client of ${grace.name}`).seed,
+  };
+  const roster = new RosterLog(tenant);
+  roster.admit(web);
+  const job = jobFor({ tenant, devices: [web], signers: [grace.signer, ada.signer] });
+  const [genesis, added] = tenant.log;
+  const [admitted] = roster.log;
+  if (genesis === undefined || added === undefined || admitted === undefined)
+    throw new Error("internal error: no logs");
+  const sealed = job.sealedFor(web);
+  const of = (bytes: Uint8Array) => ({ bytes, seeds });
+  const opened = { plain: job.plain, body: sealed.body, wrap: sealed.wrap, sealingKey: web.sealing.privateKey };
+  return new Map([
+    ["key-event-genesis", fileOf("key-event", "the first entry of a key log: its id is the tenant", of(genesis))],
+    ["key-event-add", fileOf("key-event", "an operator is added; the new keys sign as well", of(added))],
+    ["roster-event", fileOf("roster-event", "a device is admitted", of(admitted))],
+    ["checkpoint", fileOf("checkpoint", "an operator's client vouches for a head", of(checkpointOf(tenant, grace)))],
+    ["deployment", fileOf("deployment", "what a package carries", of(deploymentOf(tenant)))],
+    [
+      "enrolment-request",
+      fileOf("enrolment-request", "a device asks to be admitted", of(enrolmentOf(web, tenant).request)),
+    ],
+    [
+      "job",
+      fileOf("job", "a job by two people, with its body sealed to one device", { ...of(job.envelope), beside: opened }),
+    ],
+    ["receipt", fileOf("receipt", "a device's first receipt", of(new ReceiptChain(web, tenant).answer({ job }).bytes))],
+    ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
+    ["relay-login", fileOf("relay-login", "a device logs in to a relay", of(loginOf(tenant, web.signer)))],
+    ["access-grant", fileOf("access-grant", "an operator lets a client read and send", of(grantOf(tenant, grace)))],
+  ]);
+}
