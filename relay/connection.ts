@@ -122,9 +122,14 @@ export class Connection {
     socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     socket.on("ping", () => this.#hear());
     socket.on("pong", () => this.#hear());
-    // An error (an oversized frame, a reset) is followed by `close`.
-    socket.on("error", (error) => this.#options.onFailure(error));
+    socket.on("error", (error) => this.#onSocketError(error));
     socket.on("close", () => this.#onClosed());
+  }
+
+  /** An oversized or broken frame, or a reset: `ws` closes after it, so that nothing is left to do but count the former. */
+  #onSocketError(error: Error): void {
+    const isFrames = "code" in error && typeof error.code === "string" && error.code.startsWith("WS_ERR");
+    if (isFrames) this.#options.onFailure(refuse("frame-form", error.message));
   }
 
   #receive(data: unknown, isBinary: boolean): void {

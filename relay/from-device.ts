@@ -150,6 +150,7 @@ function storeReceipt(
   const stored = relay.store.receipts.find(key, seq);
   if (stored !== undefined) {
     if (Buffer.compare(stored, bytes) !== 0) throw refuse("receipt-chain", `another receipt ${seq} is stored`);
+    relay.store.receipts.dropUpload({ ...key, job });
     return connection.send({ type: "ok", rid });
   }
   checkSigned(session, "receipt", bytes);

@@ -72,7 +72,7 @@ export const MAX_LIVE_HEAD_BYTES = MAX_READERS * WRAP_BYTES;
 export const MAX_RESULT_BYTES = MAX_OUTPUT_BYTES + 16 * 257 + MAX_READERS * WRAP_BYTES;
 /** Smallest part of a result but for the last, so that a result has at most 4,097 of them. */
 export const MIN_RESULT_PART_BYTES = 4 * KIB;
-/** Uploads of one device that wait for their receipt. A device sends one at a time; the rest is room for its mistakes. */
+/** Uploads of one device that wait for their receipt. A device sends one at a time; the rest were cut off. */
 export const MAX_UPLOADS = 4;
 /** An upload without its receipt is dropped: the device sends it again. */
 export const UPLOAD_LIFETIME_MS = DAY;

@@ -2,7 +2,7 @@
 import { refuse } from "../protocol/refusal.ts";
 import type { FromDevice } from "../protocol/wire.ts";
 import type { DeviceSession } from "./device-session.ts";
-import { MAX_RESULT_BYTES, MAX_UPLOADS, MIN_RESULT_PART_BYTES } from "./limits.ts";
+import { MAX_RESULT_BYTES, MIN_RESULT_PART_BYTES } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 import type { Upload } from "./store-receipts.ts";
 import type { Tenant } from "./tenant.ts";
@@ -10,19 +10,14 @@ import { Trouble } from "./trouble.ts";
 
 type Part = { readonly header: Extract<FromDevice, { type: "result-part" }>; readonly bytes: Uint8Array };
 
-/** Takes the part that follows what has come; one at 0 begins again. */
+/** Takes the part that follows what has come; one at 0 begins again, and drops the oldest upload where there are many. */
 export function storePart(relay: Relay, session: DeviceSession, { header, bytes }: Part): void {
   const { job, offset, size } = header;
   checkPart({ header, bytes });
   checkQuota(relay, session.tenant, bytes.length);
   const { receipts } = relay.store;
   const upload = receipts.upload({ ...session.key, job });
-  if (offset === 0) {
-    if (upload === undefined && receipts.countUploads(session.key) >= MAX_UPLOADS) {
-      throw new Trouble("quota", `${MAX_UPLOADS} results wait for their receipts`);
-    }
-    return receipts.begin({ ...session.key, job }, { size, bytes, now: relay.now() });
-  }
+  if (offset === 0) return receipts.begin({ ...session.key, job }, { size, bytes, now: relay.now() });
   if (upload?.received !== offset || upload.size !== size) {
     throw refuse(
       "frame-form",

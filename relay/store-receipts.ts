@@ -1,5 +1,6 @@
 // Receipts and the sealed results that came before them, in the database.
 import { blobOf, type Database, textOf, wholeOf } from "./database.ts";
+import { MAX_UPLOADS } from "./limits.ts";
 import type { DeviceKey } from "./store-devices.ts";
 import type { Change, JobStore } from "./store-jobs.ts";
 
@@ -59,22 +60,26 @@ export class ReceiptStore {
     return row && { row: wholeOf(row, "n"), size: wholeOf(row, "size"), received: wholeOf(row, "received") };
   }
 
-  countUploads({ n, device }: DeviceKey): number {
-    const sql = "SELECT count(*) AS count FROM result WHERE tenant = ? AND device = ? AND receipt IS NULL";
-    const row = this.#db.get(sql, n, device);
-    return row === undefined ? 0 : wholeOf(row, "count");
-  }
-
-  /** Begins an upload with its first part, in place of one that was begun before. Not synced: its receipt's commit is. */
+  /**
+   * Begins an upload with its first part, in place of one that was begun before; the oldest of many is dropped. Not
+   * synced: its receipt's commit is.
+   */
   begin({ n, job, device }: Change, { size, bytes, now }: { size: number; bytes: Uint8Array; now: number }): void {
     this.#db.commitUnsynced("result part", () => {
-      const drop = "DELETE FROM result WHERE tenant = ? AND device = ? AND job = ? AND receipt IS NULL";
-      this.#db.run(drop, n, device, job);
+      this.#drop({ n, job, device });
+      const old = `DELETE FROM result WHERE n IN (SELECT n FROM result
+        WHERE tenant = ? AND device = ? AND receipt IS NULL ORDER BY n DESC LIMIT -1 OFFSET ?)`;
+      this.#db.run(old, n, device, MAX_UPLOADS - 1);
       const sql = "INSERT INTO result (tenant, device, job, size, started_at) VALUES (?, ?, ?, ?, ?) RETURNING n";
       const row = this.#db.get(sql, n, device, job, size, now);
       if (row === undefined) throw new Error("internal error: a result that was not stored");
       this.#addPart({ n, row: wholeOf(row, "n"), at: 0, bytes });
     });
+  }
+
+  /** Drops an upload whose receipt is stored already. */
+  dropUpload(change: Change): void {
+    if (this.upload(change) !== undefined) this.#db.commitUnsynced("drop upload", () => this.#drop(change));
   }
 
   /** Adds the next part. Not synced, as `begin`. */
@@ -90,6 +95,11 @@ export class ReceiptStore {
     if (row === undefined) return undefined;
     const part = this.#partAt(wholeOf(row, "n"), offset);
     return { size: wholeOf(row, "size"), bytes: part ?? new Uint8Array(0) };
+  }
+
+  #drop({ n, job, device }: Change): void {
+    const sql = "DELETE FROM result WHERE tenant = ? AND device = ? AND job = ? AND receipt IS NULL";
+    this.#db.run(sql, n, device, job);
   }
 
   #partAt(result: number, offset: number): Uint8Array | undefined {

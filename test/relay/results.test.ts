@@ -84,12 +84,27 @@ describe("a result", () => {
     expect(receipt.header["code"]).toBe("frame-form");
   });
 
-  test("beyond four that wait for their receipts is refused", async () => {
+  test("of four begun before makes way for a fifth, the oldest first", async () => {
     const { house, target } = await scene();
     await using _ = house;
     const part = { type: "result-part", offset: 0, size: 2 * PART };
-    for (let i = 0; i < 4; i++) await target.done({ ...part, job: idOf(`job ${i}`) }, [bytesOf(PART)]);
-    expect((await target.request({ ...part, job: idOf("fifth") }, [bytesOf(PART)])).header["code"]).toBe("quota");
+    for (let i = 0; i < 5; i++) await target.done({ ...part, job: idOf(`job ${i}`) }, [bytesOf(PART)]);
+    const next = async (i: number) =>
+      (await target.request({ ...part, offset: PART, job: idOf(`job ${i}`) }, [bytesOf(PART)])).header["type"];
+    expect([await next(0), await next(1), await next(4)]).toEqual(["failed", "ok", "ok"]);
+  });
+
+  test("sent again with a receipt that is stored leaves nothing behind", async () => {
+    const { house, target, operator, job, chain } = await scene();
+    await using _ = house;
+    const { bytes } = await sendReceipt(target, chain, { job });
+    await upload(target, job.job, bytesOf(2 * PART), PART);
+    await target.done({ type: "receipt", job: job.job, seq: 1 }, [bytes]);
+    const next = { type: "result-part", job: job.job, offset: PART, size: 2 * PART };
+    expect((await target.request(next, [bytesOf(PART)])).header["code"]).toBe("frame-form");
+    expect(
+      (await operator.request({ type: "read-result", job: job.job, device: web.id, offset: 0 })).header["code"],
+    ).toBe("job-unknown");
   });
 
   test("beyond the tenant's quota is refused, and the relay goes on", async () => {
