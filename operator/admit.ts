@@ -93,7 +93,17 @@ export function admission(
   const token = as.token === undefined ? {} : { token: as.token };
   const { sig, enc } = request;
   const groups = [...as.groups];
-  return { type: "device.admit", device, sig, enc, name: as.name, class: as.class, groups, request: requestId, ...token };
+  return {
+    type: "device.admit",
+    device,
+    sig,
+    enc,
+    name: as.name,
+    class: as.class,
+    groups,
+    request: requestId,
+    ...token,
+  };
 }
 
 /** A token's secret sealed to every active operator; the wrap's use names the token's id where a job's names its statement. */

@@ -5,7 +5,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import { judgeRosterEvent } from "../protocol/roster.ts";
 import type { RosterEvent } from "../protocol/roster-event.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
-import { lockHome } from "./home-lock.ts";
+import { underLock } from "./home-lock.ts";
 import { MAX_APPEND_TRIES } from "./limits.ts";
 import type { Session } from "./session.ts";
 
@@ -22,7 +22,10 @@ export type PlanChanges = (session: Session) => readonly RosterChange[];
  * refusal of an entry that the roster does not take; what stands before it in the plan has been appended then.
  */
 export async function appendChanges(session: Session, keys: OperatorKeys, plan: PlanChanges): Promise<void> {
-  using _lock = await lockHome(session.desk.home.folder);
+  await underLock(session.desk.home.folder, () => appendUntilTaken(session, keys, plan));
+}
+
+async function appendUntilTaken(session: Session, keys: OperatorKeys, plan: PlanChanges): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await appendOnce(session, keys, plan(session));

@@ -10,7 +10,10 @@ export type TargetOptions = {
 };
 
 /** Each device once, by name. Throws `misuse`, `device-*`, `group-*` or `no-targets`. */
-export function chooseTargets(roster: Roster, { on = [], group = [], all = false }: TargetOptions): readonly RosterDevice[] {
+export function chooseTargets(
+  roster: Roster,
+  { on = [], group = [], all = false }: TargetOptions,
+): readonly RosterDevice[] {
   const named = on.map((typed) => findDevice(roster, typed));
   const grouped = group.flatMap((name) => membersOf(roster, name));
   const everyone = all ? [...roster.devices.values()] : [];

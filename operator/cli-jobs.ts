@@ -33,7 +33,9 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
     .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
     .option("--detach", "do not wait")
     .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
-    .action(async (words, options) => setExitCode(await (await import("./commands/run.ts")).run(world, words, options)));
+    .action(async (words, options) =>
+      setExitCode(await (await import("./commands/run.ts")).run(world, words, options)),
+    );
   addExample(run, [
     "keybound run --on web1,web2 -- systemctl is-active nginx",
     "keybound run --group web --script patch.sh --timeout 20m",
@@ -57,7 +59,9 @@ function jobCommand(world: World, setExitCode: SetExitCode): Command {
     .argument("<job>", "its id, or the beginning of it")
     .option("--export <dir>", "also write the job and each receipt as files for keybound verify")
     .option("--unlock", "ask for the passphrase, to read what was sealed to your key but not to this client")
-    .action(async (id, options) => setExitCode(await (await import("./commands/job-show.ts")).showJob(world, id, options)));
+    .action(async (id, options) =>
+      setExitCode(await (await import("./commands/job-show.ts")).showJob(world, id, options)),
+    );
   addExample(show, ["keybound job show 3fQx", "keybound job show 3fQx --export evidence"]);
   job.addCommand(withCommon(show));
   addExample(job, ["keybound job show 3fQx"]);

@@ -48,9 +48,7 @@ function addInit(cli: Command, world: World): void {
     .option("--passphrase-only", "derive the key from the passphrase alone: no setup code, a far stronger passphrase")
     .option("--acknowledge", "I have read that a lost passphrase cannot be restored")
     .action(async (options) => (await import("./commands/init.ts")).init(world, options));
-  addExample(command, [
-    "keybound init --relay wss://relay.example --claim 7K2M-Q9TX --org Acme --name 'Ada Lovelace'",
-  ]);
+  addExample(command, ["keybound init --relay wss://relay.example --claim 7K2M-Q9TX --org Acme --name 'Ada Lovelace'"]);
   cli.addCommand(withCommon(command));
 }
 
@@ -63,7 +61,9 @@ function addPackage(cli: Command, world: World): void {
     .option("--class <class>", "class of the devices, on which rules of who must sign may depend", "standard")
     .option("--uses <n>", "how many devices may join with it (100)", count)
     .option("--days <n>", "how long it may be used (the package 90 days, its token 30)", count)
-    .addOption(new Option("--mode <mode>", "admit devices at once or each by hand").choices(["auto", "hand"]).default("auto"))
+    .addOption(
+      new Option("--mode <mode>", "admit devices at once or each by hand").choices(["auto", "hand"]).default("auto"),
+    )
     .option("--relay <url>", "the relay that devices dial, if not yours; may be repeated", repeated)
     .action(async (options) => (await import("./commands/package.ts")).makePackage(world, options));
   addExample(command, ["keybound package --out acme.json --group web --days 7 --uses 20"]);
@@ -74,7 +74,9 @@ function addVerify(cli: Command, world: World, setExitCode: SetExitCode): void {
   const command = new Command("verify")
     .description("Check any signed statement or deployment package, offline, and say what it is.")
     .argument("<file>", "a receipt, job, package or other statement")
-    .action(async (file, options) => setExitCode(await (await import("./commands/verify.ts")).verify(world, file, options)));
+    .action(async (file, options) =>
+      setExitCode(await (await import("./commands/verify.ts")).verify(world, file, options)),
+    );
   addExample(command, ["keybound job show 3fQx --export evidence", "keybound verify evidence/receipt-web1.json"]);
   cli.addCommand(withCommon(command));
 }
@@ -87,6 +89,9 @@ function addCompletion(cli: Command, world: World): void {
       const { completionScript } = await import("./completion.ts");
       world.stdout.write(completionScript(cli, shell));
     });
-  addExample(command, ["source <(keybound completion bash)", "keybound completion fish > ~/.config/fish/completions/keybound.fish"]);
+  addExample(command, [
+    "source <(keybound completion bash)",
+    "keybound completion fish > ~/.config/fish/completions/keybound.fish",
+  ]);
   cli.addCommand(command);
 }

@@ -82,11 +82,14 @@ function composeOne(targets: readonly RosterDevice[], shared: Shared, signing: S
   return { manifest, statement, targets, parts: [envelope, shared.sealed, ...wraps] };
 }
 
+function isAuditor({ role }: Operator): boolean {
+  return role === "auditor";
+}
+
 /** Who may read body and output: this client, its operator, then auditors and admins, as many as a manifest takes. */
 export function readersOf({ state, operator, access }: Pick<Signing, "state" | "operator" | "access">): string[] {
   const own = state.operators.filter((one) => one.operator === operator);
   const others = state.operators.filter((one) => one.operator !== operator && one.role !== "operator");
-  const isAuditor = ({ role }: Operator) => role === "auditor";
   const ordered = [...own, ...others.filter(isAuditor), ...others.filter((one) => !isAuditor(one))];
   const keys = [toBase64url(access), ...ordered.map(({ enc }) => enc)];
   return [...new Set(keys)].slice(0, MAX_READERS);

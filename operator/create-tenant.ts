@@ -18,10 +18,17 @@ export type Founder = {
 };
 
 /** A new operator with a key derived from this passphrase; in mode `setup` with a fresh setup secret. */
-export async function makeFounder(passphrase: string, { mode, random }: { mode: KeyMode; random: Random }): Promise<Founder> {
+export async function makeFounder(
+  passphrase: string,
+  { mode, random }: { mode: KeyMode; random: Random },
+): Promise<Founder> {
   const operator = toBase64url(random(16));
   const setupSecret = mode === "setup" ? random(SETUP_SECRET_BYTES) : undefined;
-  return { operator, setupSecret, keys: await deriveOperatorKeys(passphrase, { operator, generation: 0, setupSecret }) };
+  return {
+    operator,
+    setupSecret,
+    keys: await deriveOperatorKeys(passphrase, { operator, generation: 0, setupSecret }),
+  };
 }
 
 /** The first entry of a key log: one admin, no recovery key and no root keys yet, the default policy. */

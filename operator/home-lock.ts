@@ -9,8 +9,18 @@ import { makePrivate } from "./stored-file.ts";
 const SQLITE_BUSY = 5;
 const POLL_MS = 50;
 
-/** Holds the folder until disposed of or until the process ends, however it ends. Waits for another command; then throws `home-busy`. */
-export async function lockHome(folder: string): Promise<Disposable> {
+/** Does this while nobody else writes here. Waits a while for another command to end, then throws `home-busy`. */
+export async function underLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const lock = await lockHome(folder);
+  try {
+    return await work();
+  } finally {
+    lock[Symbol.dispose]();
+  }
+}
+
+/** Held until it is disposed of or the process ends, however it ends. */
+async function lockHome(folder: string): Promise<Disposable> {
   const path = join(folder, "lock.db");
   makePrivate(path);
   for (let waitedMs = 0; ; waitedMs += POLL_MS) {

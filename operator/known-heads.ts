@@ -25,7 +25,11 @@ async function newest(session: Session, member: RosterDevice, receipts: number):
   const { cache } = session.desk;
   const cached = cache.knownHead(member.device);
   if (receipts <= (cached?.receipt ?? 0)) return cached;
-  const { parts } = await session.client.ask("receipts", { type: "list-receipts", device: member.device, from: receipts });
+  const { parts } = await session.client.ask("receipts", {
+    type: "list-receipts",
+    device: member.device,
+    from: receipts,
+  });
   const [bytes] = parts;
   const head = bytes && headIn(bytes, member, session.state.tenant);
   if (head === undefined) return cached;

@@ -30,8 +30,6 @@ export const MAX_SYNC_PAGES = 20_000;
 export const MAX_LISTED_DEVICES = 100_000;
 /** Jobs that a search by prefix goes through. */
 export const MAX_SEARCHED_JOBS = 5_000;
-/** Live output of one device that waits for its place in line before the receipt's output is taken instead. */
-export const MAX_HELD_LIVE_CHUNKS = 64;
 /** Rows of the live table that a terminal shows; the rest is counted in one line. */
 export const MAX_LIVE_ROWS = 20;
 /** The live table is drawn at most this often. */

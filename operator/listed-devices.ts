@@ -30,7 +30,8 @@ export async function listDevices(session: Session): Promise<readonly ListedDevi
     for (const [index, { device, online, seenAt, proof, receipts }] of header.devices.entries()) {
       const requestBytes = partAt(parts, index);
       const own = ownRequest(requestBytes, { device, tenant: session.state.tenant, admitKey });
-      if (own) found.push({ device, online, seenAt, proof, receipts, request: own.request, requestId: own.id, requestBytes });
+      if (own)
+        found.push({ device, online, seenAt, proof, receipts, request: own.request, requestId: own.id, requestBytes });
     }
     const last = header.devices.at(-1)?.device;
     if (!header.more || last === undefined || last === after) return found;

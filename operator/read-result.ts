@@ -48,9 +48,11 @@ export async function verifyChain(
   const { cache } = session.desk;
   const seen = cache.receiptId(device.device, receipt.seq);
   if (seen === id) return;
-  if (seen !== undefined) throw refuse("receipt-chain", `receipt ${receipt.seq} of ${device.name} is ${id}, before it was ${seen}`);
+  if (seen !== undefined)
+    throw refuse("receipt-chain", `receipt ${receipt.seq} of ${device.name} is ${id}, before it was ${seen}`);
   let before = cache.chainHead(device.device) ?? { seq: 0, id: device.request };
-  if (before.seq >= receipt.seq) throw refuse("receipt-chain", `receipt ${receipt.seq} of ${device.name} was left out before`);
+  if (before.seq >= receipt.seq)
+    throw refuse("receipt-chain", `receipt ${receipt.seq} of ${device.name} was left out before`);
   const places: ReceiptPlace[] = [];
   while (before.seq + 1 < receipt.seq) {
     const page = await chainPage(session, device, before);
@@ -62,7 +64,11 @@ export async function verifyChain(
   cache.addReceipts(device.device, places, { receipt: receipt.seq, ...receipt.keyHead });
 }
 
-async function chainPage(session: Session, { device, sig, name }: RosterDevice, from: ReceiptPlace): Promise<readonly ReceiptPlace[]> {
+async function chainPage(
+  session: Session,
+  { device, sig, name }: RosterDevice,
+  from: ReceiptPlace,
+): Promise<readonly ReceiptPlace[]> {
   const ask = { type: "list-receipts", device, from: from.seq + 1 };
   const { parts } = await session.client.ask("receipts", ask);
   if (parts.length === 0) throw refuse("receipt-chain", `the relay has no receipt ${from.seq + 1} of ${name}`);
@@ -87,13 +93,15 @@ export async function readOutput(
 
 async function fetchResult(session: Session, { job, device, result }: Receipt): Promise<Uint8Array> {
   const size = result?.size ?? 0;
-  if (size > sealedSize(MAX_OUTPUT_BYTES * 2) + WRAP_BYTES * 64) throw new Fault("relay-odd", `a result of ${size} bytes`);
+  if (size > sealedSize(MAX_OUTPUT_BYTES * 2) + WRAP_BYTES * 64)
+    throw new Fault("relay-odd", `a result of ${size} bytes`);
   const whole = new Uint8Array(size);
   for (let offset = 0; offset < size; ) {
     const { parts } = await session.client.ask("result", { type: "read-result", job, device, offset });
     const part = partAt(parts, 0);
     // A relay that has less, or gives more, than the device signed has changed it.
-    if (part.length === 0 || offset + part.length > size) throw refuse("output-digest", `cut at ${offset} of ${size} bytes`);
+    if (part.length === 0 || offset + part.length > size)
+      throw refuse("output-digest", `cut at ${offset} of ${size} bytes`);
     whole.set(part, offset);
     offset += part.length;
   }

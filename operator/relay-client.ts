@@ -1,4 +1,5 @@
 // One connection to a relay: dial, log in, ask and be answered, be pushed to. Nothing that comes over it is believed here.
+import { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
 import { toBase64url } from "../protocol/bytes.ts";
 import { readFrame, writeFrame } from "../protocol/frame.ts";
@@ -43,10 +44,12 @@ export class RelayClient {
   #nextRid = 1;
   #heartbeat: NodeJS.Timeout | undefined;
   #heard = true;
+  #tls: TLSSocket | undefined;
 
   private constructor(url: string, socket: WebSocket) {
     this.url = url;
     this.#socket = socket;
+    socket.on("upgrade", ({ socket: line }) => (this.#tls = line instanceof TLSSocket ? line : undefined));
     socket.on("message", (data, isBinary) => this.#onMessage(data, isBinary));
     socket.on("ping", () => (this.#heard = true));
     socket.on("pong", () => (this.#heard = true));
@@ -119,14 +122,10 @@ export class RelayClient {
     this.#socket.send(writeFrame(header, parts));
   }
 
+  /** RFC 9266: the login is good on this TLS connection only. */
   #channelBinding(): string | undefined {
-    // RFC 9266 asks for the exporter of the TLS connection below the WebSocket; ws keeps that socket in `_socket`.
-    const socket: unknown = Reflect.get(this.#socket, "_socket");
-    if (typeof socket !== "object" || socket === null || !("exportKeyingMaterial" in socket)) return undefined;
-    const { exportKeyingMaterial } = socket;
-    if (typeof exportKeyingMaterial !== "function") return undefined;
-    const exported: unknown = exportKeyingMaterial.call(socket, 32, "EXPORTER-keybound-relay-login", Buffer.alloc(0));
-    return exported instanceof Uint8Array ? toBase64url(exported) : undefined;
+    if (this.#tls === undefined) return undefined;
+    return toBase64url(this.#tls.exportKeyingMaterial(32, "EXPORTER-keybound-relay-login", Buffer.alloc(0)));
   }
 
   #onMessage(data: unknown, isBinary: boolean): void {

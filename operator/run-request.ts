@@ -29,7 +29,11 @@ export type BodyOptions = {
 const MAX_SHOWN_COMMAND = 60;
 
 /** Throws `misuse`, `file-missing` or `file-large`. */
-export async function readBodyOptions(world: World, words: readonly string[], options: BodyOptions): Promise<BodyFields> {
+export async function readBodyOptions(
+  world: World,
+  words: readonly string[],
+  options: BodyOptions,
+): Promise<BodyFields> {
   const shell = shellOf(options);
   return {
     ...(options.label === undefined ? {} : { label: checked("--label", labelOf(120), options.label) }),
@@ -39,7 +43,10 @@ export async function readBodyOptions(world: World, words: readonly string[], op
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     user: options.user === undefined ? { as: "system" } : { as: "user", name: options.user },
     ...(options.stdin === undefined ? {} : { stdin: toBase64url(await inputOf(world, options.stdin)) }),
-    limits: { timeMs: options.timeout ?? DEFAULT_JOB_TIME_MS, outputBytes: options.outputLimit ?? DEFAULT_OUTPUT_BYTES },
+    limits: {
+      timeMs: options.timeout ?? DEFAULT_JOB_TIME_MS,
+      outputBytes: options.outputLimit ?? DEFAULT_OUTPUT_BYTES,
+    },
     ...(options.lock === undefined ? {} : { lock: checked("--lock", Word, options.lock) }),
     mayReboot: options.mayReboot === true,
   };
@@ -57,7 +64,11 @@ function shellOf({ shell = "sh" }: BodyOptions): Shell {
 }
 
 /** With a script, the words are its arguments; without one, they are the command. */
-function commandOf(shell: Shell, words: readonly string[], script: string | undefined): Pick<BodyFields, "source" | "args"> {
+function commandOf(
+  shell: Shell,
+  words: readonly string[],
+  script: string | undefined,
+): Pick<BodyFields, "source" | "args"> {
   if (shell === "exec") return { args: vectorOf(words, script) };
   if (script !== undefined) return { source: scriptSource(script), args: [...words] };
   const [only, another] = words;
@@ -97,7 +108,7 @@ async function inputOf(world: World, path: string): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-function checked<const S extends v.GenericSchema<unknown, string>>(option: string, schema: S, value: string): string {
-  if (v.is(schema, value)) return value;
+function checked(option: string, schema: v.GenericSchema<unknown, string>, value: string): string {
+  if (v.safeParse(schema, value).success) return value;
   throw new Fault("misuse", `${option} ${plain(value)}: not allowed`);
 }

@@ -6,7 +6,7 @@ import type { Roster } from "../protocol/roster.ts";
 import type { Desk } from "./desk.ts";
 import { Fault } from "./fault.ts";
 import { readGrant } from "./home.ts";
-import { lockHome } from "./home-lock.ts";
+import { underLock } from "./home-lock.ts";
 import { MAX_CLOCK_DIFFERENCE_MS } from "./limits.ts";
 import { RelayClient } from "./relay-client.ts";
 import { syncLogs } from "./sync.ts";
@@ -75,8 +75,8 @@ export async function openSession(desk: Desk): Promise<Session> {
     const { signer } = home.access;
     const login = { tenant: home.config.tenant, role: "access", signer, grant, now: world.now() } as const;
     const welcome = await client.logIn(hello, login);
-    using _lock = await lockHome(home.folder);
-    return new Session(desk, client, { clockDifferenceMs, ...(await syncLogs(desk, client, welcome)) });
+    const synced = await underLock(home.folder, () => syncLogs(desk, client, welcome));
+    return new Session(desk, client, { clockDifferenceMs, ...synced });
   } catch (error) {
     client.close();
     throw error;

@@ -22,12 +22,16 @@ export function readSignedJob(envelope: UnverifiedEnvelope, state: KeyLogState):
 }
 
 /** Names of those whose keys, active or ended, are in this key log and signed. */
-export function signerNames({ payloadType, payload, signatures }: UnverifiedEnvelope, state: KeyLogState): readonly string[] {
+export function signerNames(
+  { payloadType, payload, signatures }: UnverifiedEnvelope,
+  state: KeyLogState,
+): readonly string[] {
   const message = pae(payloadType, payload);
   const names = signatures.flatMap(({ key, signature }) => {
     const term = lastTerm(state, key);
     if (term === undefined) return [];
-    if (!verifySignature({ publicKey: keyBytes(term.sig), message, signature })) throw refuse("signature-bad", `key ${key}`);
+    if (!verifySignature({ publicKey: keyBytes(term.sig), message, signature }))
+      throw refuse("signature-bad", `key ${key}`);
     return [term.to === undefined ? term.name : `${term.name} (key ended)`];
   });
   if (names.length === 0) throw refuse("signer-unknown", "no key of this tenant's log");

@@ -24,7 +24,7 @@ export async function strengthOf(
   { mode, known }: { readonly mode: KeyMode; readonly known: readonly string[] },
 ): Promise<Strength> {
   const { minChars, minGuesses } = RULES[mode];
-  const chars = [...passphrase].length;
+  const chars = Array.from(passphrase).length;
   const { guesses, feedback } = await estimated(passphrase, known);
   const tooShort = chars < minChars ? [`it has ${chars} characters, at least ${minChars} are needed`] : [];
   const needed = `at least ${powerOfTen(minGuesses)} are needed`;
@@ -61,7 +61,7 @@ async function estimated(passphrase: string, known: readonly string[]) {
     graphs: common.adjacencyGraphs,
     dictionary: { ...common.dictionary, ...english.dictionary },
   });
-  return estimator.check([...passphrase].slice(0, MAX_ESTIMATED_CHARS).join(""), [...knownWords(known)]);
+  return estimator.check(passphrase.slice(0, MAX_ESTIMATED_CHARS), [...knownWords(known)]);
 }
 
 function powerOfTen(guesses: number): string {

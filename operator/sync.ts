@@ -34,7 +34,11 @@ async function syncKeyLog(desk: Desk, client: RelayClient, claim: LogPlace | und
   if (pinned !== undefined && isSame(pinned.head, claim)) return pinned;
   const entries = await readLog(client, "key", pinned?.head.seq ?? 0);
   if (pinned === undefined) return judgeFromStart(desk, entries);
-  const news = await afterPinned(entries, { log: "key", pinned: pinned.head, onFork: (bytes) => noteFork(desk, pinned, bytes) });
+  const news = await afterPinned(entries, {
+    log: "key",
+    pinned: pinned.head,
+    onFork: (bytes) => noteFork(desk, pinned, bytes),
+  });
   if (news.length === 0) return pinned;
   const { judgeEvent } = await import("../protocol/key-log.ts");
   const { admitKey } = await import("../protocol/key-admission.ts");
@@ -57,7 +61,8 @@ async function judgeFromStart(desk: Desk, entries: readonly Uint8Array[]): Promi
   const genesis = judgeGenesis(first, admitKey);
   if (genesis.id !== desk.home.config.tenant) throw refuse("tenant-other", `tenant ${genesis.id}`);
   const judged = [{ judged: genesis, bytes: first }];
-  for (const bytes of later) judged.push({ judged: judgeEvent((judged.at(-1)?.judged ?? genesis).state, bytes, admitKey), bytes });
+  for (const bytes of later)
+    judged.push({ judged: judgeEvent((judged.at(-1)?.judged ?? genesis).state, bytes, admitKey), bytes });
   const { state } = judged.at(-1)?.judged ?? genesis;
   desk.cache.addKeyEntries(
     judged.map((one) => entryOf(one.judged, one.bytes)),
@@ -86,7 +91,10 @@ async function syncRoster(
   const pinned = roster.head;
   if (pinned !== undefined && isSame(pinned, claim)) return roster;
   const entries = await readLog(client, "roster", pinned?.seq ?? 0);
-  const news = pinned === undefined ? entries : await afterPinned(entries, { log: "roster", pinned, onFork: async () => undefined });
+  const news =
+    pinned === undefined
+      ? entries
+      : await afterPinned(entries, { log: "roster", pinned, onFork: async () => undefined });
   if (news.length === 0) return roster;
   const view = desk.cache.keyView(state);
   const removed: string[] = [];

@@ -15,7 +15,12 @@ import type { Session } from "./session.ts";
 
 /** How a device's job ended, as far as this client can prove it. */
 export type DeviceResult =
-  | { readonly type: "answered"; readonly receipt: Receipt; readonly id: string; readonly output: readonly KeptStream[] }
+  | {
+      readonly type: "answered";
+      readonly receipt: Receipt;
+      readonly id: string;
+      readonly output: readonly KeptStream[];
+    }
   /** The answer, or what came with it, does not verify; `receipt` where it alone does. */
   | { readonly type: "untrusted"; readonly error: Fault | Refusal; readonly receipt?: Receipt }
   /** The device's own word, unsigned. */
@@ -82,14 +87,23 @@ export class JobWatch {
   }
 
   /** Every device with what is known of it; no result where it has not answered. */
-  get results(): readonly { readonly target: Target; readonly followed: Followed; readonly result: DeviceResult | undefined }[] {
+  get results(): readonly {
+    readonly target: Target;
+    readonly followed: Followed;
+    readonly result: DeviceResult | undefined;
+  }[] {
     return [...this.#entries.values()];
   }
 
   #add(job: WatchedJob, device: RosterDevice): void {
     const { sealing } = this.#session.desk.home.access;
     const { statement, manifest, outputBytes } = job;
-    const live = new LiveStream({ readers: manifest.readers, statement, pair: sealing, outputBytes: Math.min(outputBytes, MAX_OUTPUT_BYTES) });
+    const live = new LiveStream({
+      readers: manifest.readers,
+      statement,
+      pair: sealing,
+      outputBytes: Math.min(outputBytes, MAX_OUTPUT_BYTES),
+    });
     const target = { job: manifest.job, device };
     this.#entries.set(keyOf(manifest.job, device.device), { target, job, live, followed: AT_START, result: undefined });
   }

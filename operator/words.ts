@@ -8,8 +8,8 @@ const WORDS = 6;
 export async function generatedWords(random: Random): Promise<string> {
   const { dictionary } = await import("@zxcvbn-ts/language-common");
   // The diceware list of 7,776 words; kept to plain words, so that they are read out and typed without doubt.
-  const words = dictionary["diceware-common"].filter((word) => /^[a-z]{3,9}$/.test(String(word)));
-  return Array.from({ length: WORDS }, () => String(words[evenly(random, words.length)])).join(" ");
+  const words = dictionary["diceware-common"].filter((word) => /^[a-z]{3,9}$/.test(word));
+  return Array.from({ length: WORDS }, () => words[evenly(random, words.length)]).join(" ");
 }
 
 /** A whole number below `bound`, each as likely: draws that would favour the first ones are thrown away. */

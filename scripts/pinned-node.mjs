@@ -46,14 +46,16 @@ export function run(command, args, options) {
 }
 
 /**
- * Runs the pinned Node with these arguments on our own stdin, stdout and stderr, then ends this process as it ended:
- * with its exit code, or with 128 and the number of the signal that ended it. Says what to do when the pinned Node is
- * not installed. If this process is killed outright, the program it started lives on.
+ * Runs the pinned Node with these arguments on our own stdin, stdout and stderr (and on `fd`, another open descriptor
+ * of ours, where it is given), then ends this process as it ended: with its exit code, or with 128 and the number of
+ * the signal that ended it. Says what to do when the pinned Node is not installed. If this process is killed outright,
+ * the program it started lives on.
  */
-export async function runPinned(args) {
+export async function runPinned(args, { fd = 2 } = {}) {
   const node = pinnedNode();
   if (!existsSync(node)) throw new Error(`the pinned Node is not installed: ${node}\nhint: run \`npm ci\` in ${root}`);
-  const { code, signal } = await run(node, args, { stdio: "inherit" });
+  const stdio = Array.from({ length: fd + 1 }, (_, at) => (at <= 2 || at === fd ? "inherit" : "ignore"));
+  const { code, signal } = await run(node, args, { stdio });
   process.exitCode = code ?? 128 + constants.signals[signal];
 }
 

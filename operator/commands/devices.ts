@@ -45,9 +45,11 @@ export async function devices(world: World, options: ListOptions): Promise<void>
   using session = await openSession(desk);
   const rows = await deviceRows(session, options.pending === true);
   if (options.json === true) return printJson(world, rows);
-  if (rows.length === 0) return say(world, options.pending === true ? "no device asks for admission" : "no devices yet");
-  if (options.pending !== true) print(world, await memberTable(rows.filter(({ pending }) => !pending), world.now()));
+  if (rows.length === 0)
+    return say(world, options.pending === true ? "no device asks for admission" : "no devices yet");
   const waiting = rows.filter(({ pending }) => pending);
+  const members = rows.filter(({ pending }) => !pending);
+  if (members.length > 0) print(world, await memberTable(members, world.now()));
   if (options.pending === true) print(world, await pendingTable(waiting, world.now()));
   else if (waiting.length > 0) say(world, `${waiting.length} more ask for admission: keybound devices --pending`);
 }
@@ -58,8 +60,12 @@ async function deviceRows(session: Session, onlyPending: boolean): Promise<reado
   if (onlyPending) return pending;
   const heads = await knownHeads(session, listed);
   const byId = new Map(listed.map((device) => [device.device, device]));
-  const members = [...session.roster.devices.values()].toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
-  const rows = members.map((member) => memberRow(session, member, { listed: byId.get(member.device), head: heads.get(member.device) }));
+  const members = [...session.roster.devices.values()].toSorted((a, b) =>
+    a.name.localeCompare(b.name, "en", { numeric: true }),
+  );
+  const rows = members.map((member) =>
+    memberRow(session, member, { listed: byId.get(member.device), head: heads.get(member.device) }),
+  );
   return [...rows, ...pending];
 }
 
@@ -133,7 +139,10 @@ export type AdmitOptions = CommonOptions & {
 
 export async function admitDevice(world: World, typed: string, options: AdmitOptions): Promise<void> {
   using desk = openDesk(world, options);
-  const chosen = { name: options.name && checkedName(options.name), class: word("--class", options.class ?? "standard") };
+  const chosen = {
+    name: options.name && checkedName(options.name),
+    class: word("--class", options.class ?? "standard"),
+  };
   const groups = (options.group ?? []).map((group) => word("--group", group));
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
@@ -154,7 +163,10 @@ export async function admitDevice(world: World, typed: string, options: AdmitOpt
 function admissionWords({ session, keys }: Unlocked, pending: ListedDevice, name: string): string {
   const { device, request } = pending;
   const token = request.token === undefined ? undefined : session.roster.tokens.get(request.token);
-  const proof = token !== undefined && isProven(pending, token, keys) ? "It proved its package's token." : "It proved no token: compare its id with the one that `keybound-agent status` shows on the device.";
+  const proof =
+    token !== undefined && isProven(pending, token, keys)
+      ? "It proved its package's token."
+      : "It proved no token: compare its id with the one that `keybound-agent status` shows on the device.";
   const again = session.desk.cache.wasRemoved(device) ? " It was removed before." : "";
   return `${name} says that it is ${plain(request.host)} (${request.platform}); its id is ${device}. ${proof}${again}`;
 }
@@ -166,14 +178,19 @@ function isMeant({ device, request }: ListedDevice, typed: string): boolean {
 function findPending(session: Session, listed: readonly ListedDevice[], typed: string): ListedDevice {
   const pending = listed.filter(({ device }) => !session.roster.devices.has(device));
   const exact = pending.filter((device) => isMeant(device, typed));
-  const meant = exact.length > 0 ? exact : pending.filter(({ device }) => typed.length >= 6 && device.startsWith(typed));
+  const meant =
+    exact.length > 0 ? exact : pending.filter(({ device }) => typed.length >= 6 && device.startsWith(typed));
   const [only, another] = meant;
   if (only === undefined) throw new Fault("device-not-pending", typed);
   if (another !== undefined) throw new Fault("device-ambiguous", `${typed} is ${meant.length} pending devices`);
   return only;
 }
 
-export async function nameDevice(world: World, { device, name }: { device: string; name: string }, options: CommonOptions): Promise<void> {
+export async function nameDevice(
+  world: World,
+  { device, name }: { device: string; name: string },
+  options: CommonOptions,
+): Promise<void> {
   const chosen = checkedName(name);
   await changeDevice(world, options, {
     device,
@@ -182,7 +199,11 @@ export async function nameDevice(world: World, { device, name }: { device: strin
   });
 }
 
-export async function classDevice(world: World, { device, to }: { device: string; to: string }, options: CommonOptions): Promise<void> {
+export async function classDevice(
+  world: World,
+  { device, to }: { device: string; to: string },
+  options: CommonOptions,
+): Promise<void> {
   const chosen = word("class", to);
   await changeDevice(world, options, {
     device,
@@ -197,7 +218,8 @@ export async function removeDevice(world: World, device: string, options: Common
     ask: (found) =>
       `${found.name} (${found.device}) leaves the roster and its groups: no client sends it jobs any more, and it does not come back by its old package. Remove it?`,
     plan: (found) => () => [{ type: "device.remove", device: found.device }],
-    after: async (session, found) => void (await session.client.ask("ok", { type: "forget-device", device: found.device })),
+    after: async (session, found) =>
+      void (await session.client.ask("ok", { type: "forget-device", device: found.device })),
     done: (found) => `removed ${found.name}`,
   });
 }
@@ -210,7 +232,11 @@ type Change = {
   readonly done: (found: RosterDevice) => string;
 };
 
-async function changeDevice(world: World, options: CommonOptions, { device, ask, plan, after, done }: Change): Promise<void> {
+async function changeDevice(
+  world: World,
+  options: CommonOptions,
+  { device, ask, plan, after, done }: Change,
+): Promise<void> {
   using desk = openDesk(world, options);
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
@@ -219,6 +245,7 @@ async function changeDevice(world: World, options: CommonOptions, { device, ask,
   await appendChanges(session, unlocked.keys, plan(found));
   await after?.(session, found);
   await sendCheckpoint(unlocked);
-  if (options.json === true) return printJson(world, { id: found.device, name: session.roster.devices.get(found.device)?.name ?? found.name });
+  if (options.json === true)
+    return printJson(world, { id: found.device, name: session.roster.devices.get(found.device)?.name ?? found.name });
   print(world, done(found));
 }

@@ -17,10 +17,18 @@ import { word } from "./package.ts";
 export async function groups(world: World, options: CommonOptions): Promise<void> {
   using desk = openDesk(world, options);
   using session = await openSession(desk);
-  const rows = [...session.roster.groups.keys()].toSorted().map((group) => ({ group, devices: namesIn(session.roster, group) }));
+  const rows = [...session.roster.groups.keys()]
+    .toSorted()
+    .map((group) => ({ group, devices: namesIn(session.roster, group) }));
   if (options.json === true) return printJson(world, rows);
   if (rows.length === 0) return say(world, "no groups yet: keybound group add GROUP DEVICE...");
-  print(world, await table(["GROUP", "DEVICES", "NAMES"], rows.map(({ group, devices }) => [group, String(devices.length), foldNames(devices) || "-"])));
+  print(
+    world,
+    await table(
+      ["GROUP", "DEVICES", "NAMES"],
+      rows.map(({ group, devices }) => [group, String(devices.length), foldNames(devices) || "-"]),
+    ),
+  );
 }
 
 export async function showGroup(world: World, group: string, options: CommonOptions): Promise<void> {
@@ -38,7 +46,11 @@ export async function addToGroup(world: World, { group, devices }: Membership, o
   await changeMembers(world, options, { group: word("group", group), devices, add: true });
 }
 
-export async function removeFromGroup(world: World, { group, devices }: Membership, options: CommonOptions): Promise<void> {
+export async function removeFromGroup(
+  world: World,
+  { group, devices }: Membership,
+  options: CommonOptions,
+): Promise<void> {
   await changeMembers(world, options, { group, devices, add: false });
 }
 
@@ -47,7 +59,8 @@ async function changeMembers(
   options: CommonOptions,
   { group, devices, add }: Membership & { readonly add: boolean },
 ): Promise<void> {
-  if (devices.length > MAX_GROUP_DEVICES) throw new Fault("misuse", `${devices.length} devices, at most ${MAX_GROUP_DEVICES}`);
+  if (devices.length > MAX_GROUP_DEVICES)
+    throw new Fault("misuse", `${devices.length} devices, at most ${MAX_GROUP_DEVICES}`);
   using desk = openDesk(world, options);
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;

@@ -23,11 +23,22 @@ export async function jobs(world: World, options: JobsOptions): Promise<void> {
   const rows = listed.map((job) => rowOf(session, job, titles.get(job.job)));
   if (options.json === true) return printJson(world, rows);
   if (rows.length === 0) return say(world, "no jobs yet: keybound run --on NAME -- COMMAND");
-  const cells = rows.map((row) => [row.job, date(row.submittedAt), row.by, `${row.answered}/${row.targets}`, row.on, row.title]);
+  const cells = rows.map((row) => [
+    row.job,
+    date(row.submittedAt),
+    row.by,
+    `${row.answered}/${row.targets}`,
+    row.on,
+    row.title,
+  ]);
   print(world, await table(["JOB", "SENT", "BY", "ANSWERED", "ON", "WHAT"], cells));
 }
 
-function rowOf(session: Session, { job, batch, submittedAt, targets, answered, envelope }: ListedJob, title: string | undefined) {
+function rowOf(
+  session: Session,
+  { job, batch, submittedAt, targets, answered, envelope }: ListedJob,
+  title: string | undefined,
+) {
   const signed = signedOrRefusal(session, envelope);
   const isJob = !(signed instanceof Refusal) && signed.manifest.job === job;
   const by = isJob ? signed.signers.join(", ") : `NOT VERIFIED${signed instanceof Refusal ? ` ${signed.code}` : ""}`;

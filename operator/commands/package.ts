@@ -74,12 +74,21 @@ function termsOf(options: PackageOptions, { now, relay }: { now: number; relay: 
   });
   const groups = (options.group ?? []).map((group) => word("--group", group));
   const deviceClass = word("--class", options.class ?? "standard");
-  return { mode, uses, class: deviceClass, groups, relays, issuedAt: now, notAfter: now + lifetimeMs, tokenNotAfter: now + tokenMs };
+  return {
+    mode,
+    uses,
+    class: deviceClass,
+    groups,
+    relays,
+    issuedAt: now,
+    notAfter: now + lifetimeMs,
+    tokenNotAfter: now + tokenMs,
+  };
 }
 
 /** Throws `misuse` for what is no name of a group or class. */
 export function word(option: string, value: string): string {
-  if (v.is(Word, value)) return value;
+  if (v.safeParse(Word, value).success) return value;
   throw new Fault("misuse", `${option} ${value}: lower-case letters, digits, dot, dash and underscore, at most 63`);
 }
 

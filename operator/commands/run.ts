@@ -28,7 +28,10 @@ export type RunOptions = CommonOptions &
 export async function run(world: World, words: readonly string[], options: RunOptions): Promise<number> {
   requireTargets(options);
   if (options.stdin === "-" && options.passphraseFile === undefined && options.passphraseFd === undefined) {
-    throw new Fault("misuse", "--stdin - takes standard input: give the passphrase by --passphrase-file or --passphrase-fd");
+    throw new Fault(
+      "misuse",
+      "--stdin - takes standard input: give the passphrase by --passphrase-file or --passphrase-fd",
+    );
   }
   const body = await readBodyOptions(world, words, options);
   using desk = openDesk(world, options);
@@ -46,7 +49,10 @@ export async function run(world: World, words: readonly string[], options: RunOp
 
 type Request = { readonly body: BodyFields; readonly targets: readonly RosterDevice[] };
 
-function compose({ session, keys }: Unlocked, request: Request & { readonly expiresInMs: number }): readonly ComposedJob[] {
+function compose(
+  { session, keys }: Unlocked,
+  request: Request & { readonly expiresInMs: number },
+): readonly ComposedJob[] {
   const { home, world } = session.desk;
   return composeJobs(request, {
     state: session.state,
@@ -76,7 +82,8 @@ function sayDetached({ world, options }: Desk, jobs: readonly ComposedJob[], tar
   const ids = jobs.map(({ manifest }) => manifest.job);
   if (options.json === true) printJson(world, { jobs: ids, targets: targets.map(({ name }) => name) });
   else for (const id of ids) print(world, id);
-  if (options.json !== true) say(world, `sent to ${targets.length} ${plural(targets.length)}; see keybound job show ${ids[0]}`);
+  if (options.json !== true)
+    say(world, `sent to ${targets.length} ${plural(targets.length)}; see keybound job show ${ids[0]}`);
   return 0;
 }
 
@@ -89,7 +96,11 @@ async function sendAndWait(
   const { world } = session.desk;
   const view = await viewFor(world, options, jobs.flatMap(targetsOf));
   const { outputBytes } = body.limits;
-  const watch = new JobWatch(session, jobs.map((job) => ({ ...job, outputBytes })), view);
+  const watch = new JobWatch(
+    session,
+    jobs.map((job) => ({ ...job, outputBytes })),
+    view,
+  );
   using patience = patienceOf(world, options.waitTimeout);
   try {
     await send(unlocked, jobs, { watch: true, title: jobTitle(body) });
@@ -141,7 +152,10 @@ function conclude(
   }
   if (waiting > 0) {
     const verb = waiting === 1 ? "has" : "have";
-    say(world, `sent; ${waiting} ${plural(waiting)} of ${count} ${verb} not answered yet; see keybound job show ${first?.manifest.job}`);
+    say(
+      world,
+      `sent; ${waiting} ${plural(waiting)} of ${count} ${verb} not answered yet; see keybound job show ${first?.manifest.job}`,
+    );
   }
   return results.every(({ result }) => hasSucceeded(result)) ? 0 : 1;
 }

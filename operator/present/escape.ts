@@ -1,8 +1,8 @@
 // Text of strangers on a terminal: nothing in it may move the cursor, change colours or reorder what is read.
 
 const CONTROL = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{2069}\u{feff}]/gu;
-/** Control characters but for tab and line feed. */
-const TERMINAL_CONTROL = /[\u{0}-\u{8}\u{b}-\u{1f}\u{7f}-\u{9f}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+/** Control characters but for tab and line feed, and the marks that reorder what is read. */
+const TERMINAL_CONTROL = /(?![\t\n])[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
 
 /** One line of text with control and reordering characters written out, as `\u{1b}`. */
 export function plain(text: string): string {

@@ -18,5 +18,8 @@ export function ago(time: number, now: number): string {
 
 /** `2026-01-05 09:00:00Z`. */
 export function date(time: number): string {
-  return new Date(time).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+  return new Date(time)
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, "Z");
 }

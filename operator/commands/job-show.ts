@@ -1,0 +1,228 @@
+// `keybound job show`: one job as it was signed, and what each device proves to have done with it.
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { readEnvelopeOf } from "../../protocol/envelope.ts";
+import { type JobBody, readBody } from "../../protocol/job-body.ts";
+import { Refusal, refuse } from "../../protocol/refusal.ts";
+import type { RosterDevice } from "../../protocol/roster.ts";
+import { type SealingPair, unwrapKey } from "../../protocol/seal.ts";
+import { openStream } from "../../protocol/stream.ts";
+import { toBase64url } from "../../protocol/bytes.ts";
+import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
+import { shortId } from "../device-name.ts";
+import { Fault, writeFault } from "../fault.ts";
+import { AT_START, type Followed } from "../follow-job.ts";
+import { findJob } from "../listed-jobs.ts";
+import { plain } from "../present/escape.ts";
+import { noteWords, hasSucceeded } from "../present/result-words.ts";
+import { resultJson } from "../present/result-json.ts";
+import { date } from "../present/time.ts";
+import { type Ended, printGroups } from "../present/run-view.ts";
+import { readAnswer, readOutput, verifyChain } from "../read-result.ts";
+import { partAt } from "../relay-client.ts";
+import { jobTitle } from "../run-request.ts";
+import { openSession, type Session } from "../session.ts";
+import { readSignedJob, type SignedJob } from "../signed-job.ts";
+import { writeWhole } from "../stored-file.ts";
+import { openUnlocked } from "../unlock.ts";
+import type { DeviceResult } from "../watch-jobs.ts";
+import type { World } from "../world.ts";
+
+export type ShowOptions = CommonOptions & { readonly export?: string; readonly unlock?: boolean };
+
+type Delivery = { readonly device: string; readonly state: Followed["delivery"]; readonly note?: string | undefined };
+
+/** What the relay keeps of a job, with the manifest verified. */
+type JobRecord = SignedJob & {
+  readonly submittedAt: number;
+  readonly envelope: Uint8Array;
+  readonly body: JobBody | Refusal;
+  readonly deliveries: readonly Delivery[];
+  /** Receipts by device, as they came. */
+  readonly receipts: ReadonlyMap<string, Uint8Array>;
+};
+
+/** Answers the exit code: 1 where anything does not verify. */
+export async function showJob(world: World, typed: string, options: ShowOptions): Promise<number> {
+  using desk = openDesk(world, options);
+  const { session: opened, pairs } = await openReader(desk, options.unlock === true);
+  using session = opened;
+  const record = await readRecord(session, await findJob(session, typed), pairs);
+  const ended: Ended[] = [];
+  for (const delivery of record.deliveries) ended.push(await endedOf(session, { record, delivery, pairs }));
+  if (options.export !== undefined) exportFiles(world, options.export, { session, record });
+  if (options.json === true) printJson(world, json(record, ended));
+  else printRecord(world, record, ended);
+  return ended.some(({ result }) => result?.type === "untrusted") ? 1 : 0;
+}
+
+async function openReader(desk: Desk, unlock: boolean): Promise<{ session: Session; pairs: readonly SealingPair[] }> {
+  const own = desk.home.access.sealing;
+  if (!unlock) return { session: await openSession(desk), pairs: [own] };
+  const { session, keys } = await openUnlocked(desk);
+  return { session, pairs: [own, keys.sealing] };
+}
+
+async function readRecord(session: Session, job: string, pairs: readonly SealingPair[]): Promise<JobRecord> {
+  const { header, parts } = await session.client.ask("job-record", { type: "read-job", job });
+  const [envelope, sealed] = [partAt(parts, 0), partAt(parts, 1)];
+  const signed = readSignedJob(readEnvelopeOf("job", envelope), session.state);
+  if (signed.manifest.job !== job) throw refuse("job-id-reused", `the relay showed job ${signed.manifest.job}`);
+  const { readers } = signed.manifest;
+  const body = bodyOrRefusal(signed, { sealed, wraps: parts.slice(2, 2 + readers.length), pairs });
+  const receipts = receiptsByDevice(header.deliveries, parts.slice(2 + readers.length));
+  return { ...signed, submittedAt: header.submittedAt, envelope, body, deliveries: header.deliveries, receipts };
+}
+
+function receiptsByDevice(
+  deliveries: readonly Delivery[],
+  receipts: readonly Uint8Array[],
+): ReadonlyMap<string, Uint8Array> {
+  const answered = deliveries.filter(({ state }) => state === "answered");
+  return new Map(answered.map(({ device }, index) => [device, partAt(receipts, index)]));
+}
+
+type Sealed = {
+  readonly sealed: Uint8Array;
+  readonly wraps: readonly Uint8Array[];
+  readonly pairs: readonly SealingPair[];
+};
+
+function bodyOrRefusal(signed: SignedJob, parts: Sealed): JobBody | Refusal {
+  try {
+    return openBody(signed, parts);
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}
+
+/** The body, opened by a reader's key and held against the manifest. */
+function openBody({ manifest, statement }: SignedJob, { sealed, wraps, pairs }: Sealed): JobBody {
+  const use = { purpose: "job-body", statement } as const;
+  for (const pair of pairs) {
+    const wrap = wraps[manifest.readers.indexOf(toBase64url(pair.publicKey))];
+    const contentKey = wrap && unwrapKey(wrap, { pair, use });
+    const bytes = contentKey && openStream(contentKey, sealed);
+    if (bytes === undefined) continue;
+    if (!isNamed(bytes, manifest.body)) throw refuse("body-digest", `${bytes.length} bytes`);
+    return readBody(bytes);
+  }
+  throw refuse("output-sealed", "the job's body is sealed to other readers");
+}
+
+function isNamed(bytes: Uint8Array, { sha256, size }: { sha256: string; size: number }): boolean {
+  return bytes.length === size && createHash("sha256").update(bytes).digest("base64url") === sha256;
+}
+
+type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly pairs: readonly SealingPair[] };
+
+async function endedOf(session: Session, { record, delivery, pairs }: Reading): Promise<Ended> {
+  const { device: id, state, note } = delivery;
+  const device = session.roster.devices.get(id);
+  const followed = { ...AT_START, delivery: state, ...(note === undefined ? {} : { note }) };
+  const target = { job: record.manifest.job, device: device ?? removedDevice(id) };
+  return { target, followed, result: await resultOf(session, { record, delivery, pairs }, device) };
+}
+
+async function resultOf(
+  session: Session,
+  { record, delivery, pairs }: Reading,
+  device: RosterDevice | undefined,
+): Promise<DeviceResult | undefined> {
+  const envelope = record.receipts.get(delivery.device);
+  if (envelope !== undefined) return await answerOf(session, { record, envelope, pairs, device });
+  if (delivery.state === "expired") return { type: "expired" };
+  if (delivery.state === "taken" && delivery.note !== undefined)
+    return { type: "refused-unsigned", note: delivery.note };
+  return undefined;
+}
+
+type Answering = Pick<Reading, "record" | "pairs"> & {
+  readonly envelope: Uint8Array;
+  readonly device: RosterDevice | undefined;
+};
+
+async function answerOf(session: Session, { record, envelope, pairs, device }: Answering): Promise<DeviceResult> {
+  try {
+    if (device === undefined) throw refuse("roster-device-unknown", "it was removed, so its key is not known here");
+    const read = readAnswer(envelope, { asked: record, device, tenant: session.state.tenant });
+    await verifyChain(session, device, read);
+    const { readers } = record.manifest;
+    const pair = pairs.find(({ publicKey }) => readers.includes(toBase64url(publicKey)));
+    if (pair === undefined) throw refuse("output-sealed", "repeat with --unlock");
+    return { type: "answered", ...read, output: await readOutput(session, read.receipt, { readers, pair }) };
+  } catch (error) {
+    const isOurs = error instanceof Refusal || (error instanceof Fault && error.code !== "relay-unreachable");
+    if (isOurs) return { type: "untrusted", error };
+    throw error;
+  }
+}
+
+/** Stands for a device that the roster no longer has: only its id is known. */
+function removedDevice(device: string): RosterDevice {
+  return { device, sig: "", enc: "", name: shortId(device), class: "", request: "", since: 0 };
+}
+
+// --- Showing ---
+
+function printRecord(world: World, record: JobRecord, ended: readonly Ended[]): void {
+  const { manifest, statement, signers, submittedAt, body } = record;
+  print(world, `job        ${manifest.job}`);
+  print(world, `statement  ${statement}`);
+  print(world, `signed by  ${signers.map(plain).join(", ")}`);
+  print(world, `sent       ${date(submittedAt)}   ends ${date(manifest.expiresAt)}`);
+  print(
+    world,
+    `runs       ${body instanceof Refusal ? `(${body.code}: ${body.detail})` : `${body.shell}: ${jobTitle(body)}`}`,
+  );
+  const waiting = ended.filter(({ result }) => result === undefined);
+  for (const { target, followed } of waiting) {
+    const note = followed.note === undefined ? "" : ` (its word, not signed: ${noteWords(followed.note)})`;
+    print(world, `${target.device.name}: ${followed.delivery}${note}`);
+  }
+  printGroups(world, ended);
+  for (const { target, result } of ended) {
+    if (result?.type !== "answered") continue;
+    const { seq, time, keyHead } = result.receipt;
+    print(world, `receipt    ${target.device.name} ${seq}, ${date(time)}, key log ${keyHead.seq}, ${result.id}`);
+  }
+  const failed = ended.filter(({ result }) => result !== undefined && !hasSucceeded(result)).length;
+  say(
+    world,
+    `${ended.length - waiting.length} of ${ended.length} answered${failed === 0 ? "" : `, ${failed} not as asked`}`,
+  );
+}
+
+function json({ manifest, statement, signers, submittedAt, body }: JobRecord, ended: readonly Ended[]): object {
+  const { job, batch, issuedAt, expiresAt, keyHead } = manifest;
+  const shown = body instanceof Refusal ? { body: null, bodyRefused: body.code } : { body };
+  return {
+    job,
+    batch,
+    statement,
+    signers,
+    submittedAt,
+    issuedAt,
+    expiresAt,
+    keyHead,
+    ...shown,
+    devices: ended.map(resultJson),
+  };
+}
+
+function exportFiles(world: World, folder: string, { session, record }: { session: Session; record: JobRecord }): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw writeFault(error, folder);
+  }
+  const nameOf = (device: string) => session.roster.devices.get(device)?.name ?? shortId(device);
+  const files = new Map([...record.receipts].map(([device, envelope]) => [`receipt-${nameOf(device)}.json`, envelope]));
+  files.set(`job-${shortId(record.manifest.job)}.json`, record.envelope);
+  for (const [name, envelope] of files) {
+    writeWhole(join(folder, name), envelope, { replace: true });
+    say(world, `wrote ${join(folder, name)}`);
+  }
+}
