@@ -95,7 +95,7 @@ export class WireClient {
       loginOf(tenant, signer, { ...own, ...over }),
       ...(grant === undefined ? [] : [grant]),
     ]);
-    return this.#wait(({ header }) => ["welcome", "failed"].includes(String(header["type"])), "welcome");
+    return this.#wait(({ header }) => header["type"] === "welcome" || header["type"] === "failed", "welcome");
   }
 
   close(): Promise<number> {

@@ -51,7 +51,7 @@ describe("an appended entry", () => {
       one.request({ type: "append", log: "roster" }, [anchor]),
       two.request({ type: "append", log: "roster" }, [rival]),
     ]);
-    expect(answers.map(({ header }) => header["code"] ?? header["type"]).toSorted()).toEqual(["log-fork", "ok"]);
+    expect(new Set(answers.map(({ header }) => header["code"] ?? header["type"]))).toEqual(new Set(["log-fork", "ok"]));
     roster.take(answers[0].header["type"] === "ok" ? anchor : rival);
     roster.append({ type: "anchor" }, [signer]);
     await two.done({ type: "append", log: "roster" }, roster.log.slice(-1));
