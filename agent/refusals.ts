@@ -41,7 +41,11 @@ export class Refusals {
     owned.write("refuse job", (state) => {
       noteAnswered(state, statement, now());
       append(state, now(), { type: "refused", code, detail, job, statement });
-      const outcome = { type: "refused", code, ...(detail === "" ? {} : { detail: detail.slice(0, 200).toWellFormed() }) } as const;
+      const outcome = {
+        type: "refused",
+        code,
+        ...(detail === "" ? {} : { detail: detail.slice(0, 200).toWellFormed() }),
+      } as const;
       answer(state, standing(), { job, statement, outcome, contained: "yes" });
     });
     onReceipt();

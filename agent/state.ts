@@ -1,6 +1,6 @@
 // The agent's state: one SQLite database in a folder that only its owner can read, changed in whole transactions only.
-import { chmodSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { AgentFault } from "./fault.ts";
 import { DATABASE_WAIT_MS } from "./limits.ts";
@@ -23,7 +23,7 @@ export class State {
   /** Opens the state in this folder, making it where there is none. Throws `state-unwritable` or `state-newer`. */
   static open(folder: string, observe: Observe = () => undefined): State {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(resolve(folder));
       if (statSync(folder).mode & 0o077) chmodSync(folder, 0o700);
       return new State(openDatabase(join(folder, "state.db")), observe);
     } catch (error) {
@@ -84,6 +84,13 @@ export class State {
     this.#statements.set(sql, known);
     return known;
   }
+}
+
+// Not mkdir's own recursion, which never ends below /proc, where nothing can be made and nothing says so.
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function openDatabase(path: string): DatabaseSync {

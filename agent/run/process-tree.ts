@@ -1,5 +1,6 @@
 // Ending everything that a job started, as far as the platform lets us name it, and saying whether that was all of it.
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Receipt } from "../../protocol/receipt.ts";
 import { END_GRACE_MS, KILL_WAIT_MS } from "../limits.ts";
@@ -15,18 +16,50 @@ export type ProcessTree = {
 
 /** The tree of a child that leads its own process group (POSIX) or was started by us (Windows). */
 export function processTree(pid: number, platform: NodeJS.Platform): ProcessTree {
-  return platform === "win32" ? windowsTree(pid) : groupTree(pid);
+  if (platform === "win32") return windowsTree(pid);
+  return groupTree(pid, platform === "linux" ? hasLivingOnLinux : hasMember);
 }
 
-function groupTree(pid: number): ProcessTree {
+type HasLiving = (pid: number) => boolean;
+
+function groupTree(pid: number, hasLiving: HasLiving): ProcessTree {
+  const isGone = async (withinMs: number) => {
+    for (let waited = 0; waited < withinMs; waited += POLL_MS) {
+      if (!hasLiving(pid)) return true;
+      await sleep(POLL_MS);
+    }
+    return !hasLiving(pid);
+  };
   return {
     end: async () => {
-      if (signalGroup(pid, "SIGTERM") && !(await isGone(pid, END_GRACE_MS)) && signalGroup(pid, "SIGKILL")) {
-        await isGone(pid, KILL_WAIT_MS);
-      }
+      if (!hasLiving(pid) || !signalGroup(pid, "SIGTERM")) return;
+      if (!(await isGone(END_GRACE_MS)) && signalGroup(pid, "SIGKILL")) await isGone(KILL_WAIT_MS);
     },
-    contained: () => (signalGroup(pid, 0) ? "no" : "unknown"),
+    contained: () => (hasLiving(pid) ? "no" : "unknown"),
   };
+}
+
+const hasMember: HasLiving = (pid) => signalGroup(pid, 0);
+
+/** A process that has ended stays in its group until its parent asks for it, which an orphan's new parent may never do. */
+const hasLivingOnLinux: HasLiving = (pid) =>
+  signalGroup(pid, 0) && readdirSync("/proc").some((name) => /^[0-9]+$/.test(name) && isLivingIn(pid, name));
+
+// proc_pid_stat(5): pid (comm) state ppid pgrp ...; comm may hold anything, even parentheses.
+function isLivingIn(group: number, name: string): boolean {
+  const stat = readStat(name);
+  const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(pgrp) === group && state !== "Z" && state !== "X";
+}
+
+function readStat(name: string): string {
+  try {
+    return readFileSync(`/proc/${name}/stat`, "latin1");
+  } catch (error) {
+    // It ended between the listing and now.
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) return "";
+    throw error;
+  }
 }
 
 /** Whether the group had a member to signal. While it has one, the kernel gives its number to nobody else. */
@@ -39,14 +72,6 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
     if (error instanceof Error && "code" in error && error.code === "EPERM") return true;
     throw error;
   }
-}
-
-async function isGone(pid: number, withinMs: number): Promise<boolean> {
-  for (let waited = 0; waited < withinMs; waited += POLL_MS) {
-    if (!signalGroup(pid, 0)) return true;
-    await sleep(POLL_MS);
-  }
-  return !signalGroup(pid, 0);
 }
 
 function windowsTree(pid: number): ProcessTree {

@@ -1,0 +1,105 @@
+// The agent's small parts, each by itself.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { backoffMs } from "../../agent/backoff.ts";
+import { append, verifyJournal } from "../../agent/journal.ts";
+import { BACKOFF_CAP_MS, MAX_JOURNALED_REFUSALS_PER_MINUTE } from "../../agent/limits.ts";
+import { lockState } from "../../agent/lock.ts";
+import { RefusalMeter } from "../../agent/refusal-meter.ts";
+import { KeptOutput } from "../../agent/run/kept-output.ts";
+import { State } from "../../agent/state.ts";
+import { TurnQueue } from "../../agent/turn-queue.ts";
+import { concat } from "../../protocol/bytes.ts";
+import { folder, openState } from "./bound.ts";
+
+describe("kept output", () => {
+  it("is the first and the last bytes of any stream, however it was cut into chunks", () => {
+    const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(chunks, fc.nat(100), (parts, limit) => {
+        const output = new KeptOutput("stdout", limit);
+        for (const part of parts) output.add(part);
+        const whole = concat(...parts);
+        const { size, head, tail } = output.kept();
+        expect(size).toBe(whole.length);
+        if (whole.length <= limit) {
+          expect(concat(head, tail)).toEqual(whole);
+          return;
+        }
+        expect(head).toEqual(whole.subarray(0, Math.ceil(limit / 2)));
+        expect(tail).toEqual(whole.subarray(whole.length - Math.floor(limit / 2)));
+      }),
+    );
+  });
+});
+
+describe("the queue of turns", () => {
+  it("lets nobody overtake who could run, and lets pass who waits for a lock or a time", () => {
+    const queue = new TurnQueue();
+    queue.add({ job: "locked", notBefore: 0, lock: "apt" });
+    queue.add({ job: "later", notBefore: 100, lock: undefined });
+    queue.add({ job: "free", notBefore: 0, lock: undefined });
+    queue.hold("apt");
+    expect([queue.take(10), queue.take(10)]).toEqual(["free", undefined]);
+    expect(queue.nextDue(10)).toBe(100);
+    queue.release("apt");
+    expect([queue.take(200), queue.take(200), queue.take(200)]).toEqual(["locked", "later", undefined]);
+  });
+});
+
+it("waits before reconnecting within a span that doubles up to a cap", () => {
+  fc.assert(
+    fc.property(fc.nat(100), fc.double({ min: 0, max: 0.999, noNaN: true }), (failures, draw) => {
+      const wait = backoffMs(failures, draw);
+      return wait >= 0 && wait <= Math.min(BACKOFF_CAP_MS, 500 * 2 ** failures);
+    }),
+  );
+});
+
+it("writes a few refusals a minute and counts the rest", () => {
+  const meter = new RefusalMeter();
+  const first = Array.from({ length: 100 }, () => meter.admit(60_000)).filter(({ write }) => write);
+  expect(first).toHaveLength(MAX_JOURNALED_REFUSALS_PER_MINUTE);
+  expect(meter.admit(120_000)).toEqual({ write: true, unwritten: 100 - MAX_JOURNALED_REFUSALS_PER_MINUTE });
+});
+
+describe("the journal", () => {
+  it("shows an entry that was changed, left out or put in afterwards", () => {
+    const state = openState();
+    for (let i = 0; i < 5; i++) state.write("test", () => append(state, i, { type: "stopped" }));
+    expect(verifyJournal(state).to.seq).toBe(5);
+    for (const sql of [
+      "UPDATE journal SET entry = replace(entry, 'stopped', 'started') WHERE seq = 3",
+      "DELETE FROM journal WHERE seq = 4",
+    ]) {
+      state.run("SAVEPOINT tampering");
+      state.run(sql);
+      expect(() => verifyJournal(state)).toThrow(expect.objectContaining({ code: "journal-broken" }));
+      state.run("ROLLBACK TO tampering");
+      state.run("RELEASE tampering");
+    }
+  });
+});
+
+it("lets one agent at a time hold a state folder", () => {
+  const path = folder();
+  const first = lockState(path);
+  expect(() => lockState(path)).toThrow(expect.objectContaining({ code: "state-busy" }));
+  first[Symbol.dispose]();
+  lockState(path)[Symbol.dispose]();
+});
+
+it("changes nothing when a transaction fails in the middle", () => {
+  const state = openState();
+  const half = () =>
+    state.write("half", () => {
+      append(state, 1, { type: "stopped" });
+      throw new Error("in the middle");
+    });
+  expect(half).toThrow("in the middle");
+  expect(verifyJournal(state).to.seq).toBe(0);
+});
+
+it("says that a state folder cannot be made, and where", () => {
+  expect(() => State.open("/proc/no/such/folder")).toThrow(expect.objectContaining({ code: "state-unwritable" }));
+});

@@ -1,0 +1,185 @@
+// Real processes: what a job sees, what is kept of it, and how it ends.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { type EndCause, prepareJob, runJob } from "../../agent/run/run-job.ts";
+import { VerifiedJob } from "../../protocol/verify-job.ts";
+import { contextOf, device } from "../cast/device.ts";
+import { jobFor } from "../cast/job.ts";
+import type { Overrides } from "../cast/statement.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { environmentIn, folder } from "./bound.ts";
+
+const acme = new Tenant();
+const web1 = device("web1");
+const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
+
+function started(body: Overrides) {
+  const job = jobFor({ tenant: acme, devices: [web1], body });
+  const verdict = VerifiedJob.judge(job.envelope, contextOf(web1, acme));
+  if (verdict.type !== "verified") throw new Error(`not verified: ${JSON.stringify(verdict)}`);
+  const environment = environmentIn(folder());
+  const prepared = prepareJob(verdict.job.open(job.sealedFor(web1), web1.sealing), environment);
+  const seen: string[] = [];
+  const running = runJob(prepared, environment, (stream, bytes) => seen.push(`${stream} ${text(bytes)}`));
+  return { running, seen, environment };
+}
+
+async function ran(body: Overrides) {
+  const { running, environment } = started(body);
+  const result = await running.done;
+  const [stdout, stderr] = result.kept;
+  return {
+    ...result,
+    stdout: text(stdout?.head),
+    stderr: text(stderr?.head),
+    out: stdout,
+    left: existsSync(environment.jobs) ? readdirSync(environment.jobs) : [],
+  };
+}
+
+/** Whether a process is there and has not ended; its orphaned remains may wait for whoever asks for them. */
+function isRunning(pid: number): boolean {
+  const path = `/proc/${pid}/stat`;
+  return existsSync(path) && !readFileSync(path, "latin1").includes(") Z ");
+}
+
+describe("a job that ends by itself", () => {
+  it("is told by its exit code, with both streams kept apart", async () => {
+    const { outcome, stdout, stderr } = await ran({ source: "echo out; echo err >&2; exit 3" });
+    expect({ outcome, stdout, stderr }).toEqual({
+      outcome: { type: "exited", code: 3 },
+      stdout: "out\n",
+      stderr: "err\n",
+    });
+  });
+
+  it("is told by the signal that ended it", async () => {
+    expect((await ran({ source: "kill -KILL $$" })).outcome).toEqual({ type: "signalled", signal: "SIGKILL" });
+  });
+
+  it("gets its arguments, its input and its folder as they were signed", async () => {
+    const body = {
+      source: 'pwd; printf "%s|" "$@"; cat',
+      args: ["a b", "$HOME", ""],
+      cwd: "/tmp",
+      stdin: Buffer.from("fed\n").toString("base64url"),
+    };
+    expect((await ran(body)).stdout).toBe("/tmp\na b|$HOME||fed\n");
+  });
+
+  it("finds its input closed unless some was signed", async () => {
+    expect((await ran({ source: "cat; echo end" })).stdout).toBe("end\n");
+  });
+
+  it("sees the documented environment and what was signed, and nothing of the agent's own", async () => {
+    const { stdout } = await ran({ source: "env", env: [{ name: "SIGNED", value: "yes" }] });
+    const names = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=")[0])
+      .toSorted();
+    expect(names).toEqual(
+      ["HOME", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "SIGNED", "USER"].filter((name) =>
+        names.includes(name),
+      ),
+    );
+    expect(stdout).toContain("SIGNED=yes");
+    expect(stdout).not.toContain("VITEST");
+  });
+
+  it("has its source nowhere on the disk and not in the process list", async () => {
+    const { stdout, left } = await ran({ source: 'secret=hunter2-$(echo x); tr "\\0" " " < /proc/$$/cmdline' });
+    expect(left).toEqual([]);
+    expect(stdout).not.toContain("hunter2");
+  });
+
+  it("runs an argument vector without a shell", async () => {
+    const { stdout } = await ran({ shell: "exec", source: undefined, args: ["/bin/echo", "$HOME", "*"] });
+    expect(stdout).toBe("$HOME *\n");
+  });
+
+  it("runs bash where bash was asked for", async () => {
+    expect((await ran({ shell: "bash", source: 'a=(1 2 3); echo "${#a[@]}"' })).stdout).toBe("3\n");
+  });
+
+  it("says that it was not started when its folder is not there", async () => {
+    expect((await ran({ source: "true", cwd: "/nowhere at all" })).outcome).toEqual({
+      type: "not-started",
+      error: "ENOENT",
+    });
+  });
+});
+
+describe("output", () => {
+  it("keeps the first and the last bytes of a long stream and counts the rest", async () => {
+    const { out } = await ran({
+      source: "head -c 100000 /dev/zero | tr '\\0' a; echo END",
+      limits: { timeMs: 60_000, outputBytes: 1000 },
+    });
+    expect({ size: out?.size, head: out?.head.length, tail: out?.tail.length }).toEqual({
+      size: 100_004,
+      head: 500,
+      tail: 500,
+    });
+    expect(text(out?.tail).endsWith("aEND\n")).toBe(true);
+  });
+
+  it("keeps nothing where nothing was asked for, and still counts", async () => {
+    const { out } = await ran({ source: "echo hello", limits: { timeMs: 60_000, outputBytes: 0 } });
+    expect({ size: out?.size, head: out?.head.length, tail: out?.tail.length }).toEqual({ size: 6, head: 0, tail: 0 });
+  });
+});
+
+describe("a job that does not end by itself", () => {
+  it("is ended at its time limit, with what it had written", async () => {
+    const { outcome, stdout } = await ran({
+      source: "echo before; sleep 600",
+      limits: { timeMs: 500, outputBytes: 1000 },
+    });
+    expect({ outcome, stdout }).toEqual({ outcome: { type: "timed-out", afterMs: 500 }, stdout: "before\n" });
+  });
+
+  it("is killed when it will not listen", async () => {
+    const { outcome } = await ran({
+      source: "trap '' TERM; while :; do sleep 1; done",
+      limits: { timeMs: 300, outputBytes: 1000 },
+    });
+    expect(outcome.type).toBe("timed-out");
+  });
+
+  it("is ended when somebody says so, and that is its outcome", async () => {
+    const { running } = started({ source: "sleep 600" });
+    const by: EndCause = "agent-stop";
+    setTimeout(() => running.end(by), 200);
+    expect((await running.done).outcome).toEqual({ type: "cancelled", by });
+  });
+
+  it("takes the processes that it left in the background along", async () => {
+    const { stdout, outcome } = await ran({ source: "sleep 613 & echo $!" });
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(isRunning(Number(stdout))).toBe(false);
+  });
+});
+
+describe("a job that this machine cannot run", () => {
+  it("is refused for an interpreter that is not here", () => {
+    expect(() => started({ shell: "pwsh", source: "1" })).toThrow(expect.objectContaining({ code: "shell-absent" }));
+  });
+
+  it("is refused for a program by a relative path", () => {
+    expect(() => started({ shell: "exec", source: undefined, args: ["ls"] })).toThrow(
+      expect.objectContaining({ code: "shell-absent" }),
+    );
+  });
+
+  it("is refused for a user who is not here, and not run as anybody else", () => {
+    expect(() => started({ source: "id", user: { as: "user", name: "nobody-by-this-name" } })).toThrow(
+      expect.objectContaining({ code: "user-absent" }),
+    );
+  });
+});
+
+it.runIf(process.getuid?.() === 0)("runs as the user whom it names", async () => {
+  const { stdout } = await ran({ source: "id -un; echo $HOME $USER", user: { as: "user", name: "daemon" } });
+  expect(stdout).toBe("daemon\n/usr/sbin daemon\n");
+});
