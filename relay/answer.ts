@@ -4,20 +4,35 @@ import type { JsonObject } from "../protocol/strict-json.ts";
 import { refuse } from "../protocol/refusal.ts";
 import { type Connection, failureOf, isExpected } from "./connection.ts";
 import type { Relay } from "./relay.ts";
+import { Trouble } from "./trouble.ts";
 
 /**
  * Runs what a frame asks for. Where that throws and the frame has a number, the peer is answered `failed` and stays;
- * without one the throw goes on, and the connection ends.
+ * without one the throw goes on, and the connection ends; but a full disk is not the peer's fault, and ends nothing.
  */
 export function answering(relay: Relay, connection: Connection, { header }: Frame, act: () => void): void {
   try {
     act();
   } catch (error) {
     const rid = ridOf(header);
-    if (rid === undefined) throw error;
+    if (rid === undefined && !isStorageTrouble(error)) throw error;
     report(relay, connection, error);
-    connection.send({ type: "failed", rid, ...failureOf(error) });
+    if (rid !== undefined) connection.send({ type: "failed", rid, ...failureOf(error) });
   }
+}
+
+/** Stores what can be done without: where the disk is full it is reported and left. */
+export function storingIfPossible(relay: Relay, connection: Connection, store: () => void): void {
+  try {
+    store();
+  } catch (error) {
+    if (!isStorageTrouble(error)) throw error;
+    report(relay, connection, error);
+  }
+}
+
+function isStorageTrouble(error: unknown): boolean {
+  return error instanceof Trouble && error.code === "busy";
 }
 
 /** Counts a failure; a fault of our own, or of the disk, is logged. */

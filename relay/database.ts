@@ -1,5 +1,6 @@
 // The one SQLite file: opening it, statements, and commits that are on disk before they are confirmed.
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { Obstacle } from "./obstacle.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -24,7 +25,7 @@ export class Database {
   readonly #observe: (point: string) => void;
   readonly #measure: (seconds: number) => void;
 
-  /** Opens the file, makes it where it is missing. Throws where it is no database of ours or of a later version. */
+  /** Opens the file, makes it where it is missing. Throws SQLite's error, or an obstacle for a later version. */
   constructor({ path, observe, measure, maxPages }: DatabaseOptions) {
     this.#observe = observe ?? (() => undefined);
     this.#measure = measure ?? (() => undefined);
@@ -68,10 +69,6 @@ export class Database {
     }
   }
 
-  get isOpen(): boolean {
-    return this.#db.isOpen;
-  }
-
   close(): void {
     this.#db.close();
   }
@@ -102,7 +99,9 @@ export class Database {
     this.#transact("migrate", () => {
       const version = Number(this.get("PRAGMA user_version")?.["user_version"]);
       if (version > SCHEMA_VERSION) {
-        throw new Error(`${path} is of version ${version}, this program knows ${SCHEMA_VERSION}`);
+        throw new Obstacle(`${path} is of version ${version}, this program knows ${SCHEMA_VERSION}`, {
+          hint: "a newer relay wrote it: update this program",
+        });
       }
       if (version === 0) this.#db.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
     });

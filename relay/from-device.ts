@@ -8,7 +8,7 @@ import { MAX_DEVICE_FRAME_BYTES, MAX_ENVELOPE_BYTES } from "../protocol/limits.t
 import { refuse } from "../protocol/refusal.ts";
 import { verifySignature } from "../protocol/signature.ts";
 import { FromDevice, readHeader } from "../protocol/wire.ts";
-import { answering, partOf } from "./answer.ts";
+import { answering, partOf, storingIfPossible } from "./answer.ts";
 import { dispatch, tellProgress } from "./deliver.ts";
 import type { DeviceSession } from "./device-session.ts";
 import {
@@ -46,7 +46,7 @@ export function serveDevice(relay: Relay, session: DeviceSession): void {
 
 /** What an enrolled device gets at once: what it missed, and the jobs that wait. */
 function begin(relay: Relay, session: DeviceSession): void {
-  relay.store.devices.setSeen(session.key, relay.now());
+  noteSeen(relay, session);
   sendAboutDevice(relay, session);
   sendCheckpoints(relay, session.connection, session.tenant);
   dispatch(relay, session);
@@ -56,7 +56,11 @@ function leave(relay: Relay, session: DeviceSession): void {
   const { devices } = session.tenant.hub;
   if (devices.get(session.device) === session) devices.delete(session.device);
   relay.metrics.closed("device");
-  if (session.enrolled && relay.store.db.isOpen) relay.store.devices.setSeen(session.key, relay.now());
+  if (session.enrolled) noteSeen(relay, session);
+}
+
+function noteSeen(relay: Relay, session: DeviceSession): void {
+  storingIfPossible(relay, session.connection, () => relay.store.devices.setSeen(session.key, relay.now()));
 }
 
 function act(relay: Relay, session: DeviceSession, frame: Frame): void {

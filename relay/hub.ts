@@ -1,10 +1,10 @@
 // Who of one tenant is connected, who watches which job, and pushing to them what has changed.
 import type { KeyLogState } from "../protocol/key-state.ts";
+import { refuse } from "../protocol/refusal.ts";
 import type { LogName } from "../protocol/wire.ts";
 import type { DeviceSession } from "./device-session.ts";
 import { MAX_LIVE_HEADS } from "./limits.ts";
 import type { OperatorSession } from "./operator-session.ts";
-import { Refusal } from "../protocol/refusal.ts";
 
 export class Hub {
   readonly devices = new Map<string, DeviceSession>();
@@ -77,7 +77,7 @@ export class Hub {
   endRevoked(state: KeyLogState): void {
     for (const session of this.operators) {
       if (state.operators.some(({ key }) => key === session.operatorKey)) continue;
-      session.connection.end(new Refusal("signer-revoked", `key ${session.operatorKey}`));
+      session.connection.end(refuse("signer-revoked", `key ${session.operatorKey}`));
     }
   }
 }

@@ -90,7 +90,7 @@ export const PRUNE_INTERVAL_MS = HOUR;
 export const PRUNE_BATCH = 10;
 /** Entries of a roster after which its state is stored again, so that loading judges at most as many. */
 export const ROSTER_SNAPSHOT_ENTRIES = 500;
-/** Devices in one answer: 128 of them take 25 KiB of the header's 32. */
+/** Devices in one answer: 128 of them take 25 KiB of its header. */
 export const DEVICES_PAGE = 128;
 
 // --- Claim codes ---

@@ -6,6 +6,7 @@ import { makeClaim } from "./claim.ts";
 import { DoorKeeper } from "./door-keeper.ts";
 import { RETENTION_MS, TENANT_QUOTA_BYTES } from "./limits.ts";
 import type { Certificate } from "./listener.ts";
+import { sqliteCode } from "./database.ts";
 import { lockFolder } from "./lock.ts";
 import { Metrics } from "./metrics.ts";
 import { Obstacle, systemCode } from "./obstacle.ts";
@@ -13,6 +14,7 @@ import type { Log, Relay } from "./relay.ts";
 import { Retention } from "./retention.ts";
 import { openStore, type Store } from "./store.ts";
 import { Tenants } from "./tenants.ts";
+import { Trouble } from "./trouble.ts";
 
 export type RelayOptions = {
   /** Made where it is missing; for its owner alone. */
@@ -58,7 +60,7 @@ export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
   checkPlain(options);
   relayNames(options.listen, options.names ?? []);
   makeFolder(options.folder);
-  const lock = lockFolder(options.folder);
+  const lock = orObstacle(options.folder, () => lockFolder(options.folder));
   if (lock === undefined) {
     throw new Obstacle(`another relay runs on ${options.folder}`, {
       hint: "end it, or choose another folder with --state",
@@ -93,17 +95,31 @@ export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
   };
 }
 
-/** Opens the state folder's database beside a running relay, or without one. */
+/** Opens the state folder's database beside a running relay, or without one. Throws an obstacle where it cannot. */
 export function openRelayStore(
   { folder, observe, maxPages }: Pick<RelayOptions, "folder" | "observe" | "maxPages">,
   metrics?: Metrics,
 ): Store {
-  return openStore({
-    path: join(folder, "relay.db"),
-    measure: (seconds) => metrics?.committed(seconds),
-    maxPages,
-    ...(observe === undefined ? {} : { observe }),
-  });
+  const open = () =>
+    openStore({
+      path: join(folder, "relay.db"),
+      measure: (seconds) => metrics?.committed(seconds),
+      maxPages,
+      ...(observe === undefined ? {} : { observe }),
+    });
+  return orObstacle(folder, open);
+}
+
+function orObstacle<T>(folder: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (sqliteCode(error) === undefined && !(error instanceof Trouble)) throw error;
+    const why = error instanceof Error ? error.message : "";
+    throw new Obstacle(`cannot use the database in ${folder}: ${why}`, {
+      hint: "the folder must be this user's, on a disk with room, and its files as the relay wrote them",
+    });
+  }
 }
 
 /** Makes the folder and closes it to others. Throws an obstacle where it cannot be written. */

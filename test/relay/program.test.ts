@@ -1,7 +1,7 @@
 // The program as people run it: options, exit codes, hints, claim codes beside a running relay, restarts and signals.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -106,6 +106,17 @@ describe("keybound-relay serve", () => {
     const relay = run("serve", "--listen", "127.0.0.1:0", "--state", "file/state");
     expect(await relay.ended).toBe(1);
     expect(relay.err).toMatch(/^error: cannot use the state folder file\/state: ENOTDIR\nhint: /);
+  });
+
+  test("says that its database is none", async () => {
+    mkdirSync(join(folder, "keybound-relay"));
+    writeFileSync(
+      join(folder, "keybound-relay", "relay.db"),
+      "this is no database, and is long enough to be read".repeat(99),
+    );
+    const relay = run("serve", "--listen", "127.0.0.1:0");
+    expect(await relay.ended).toBe(1);
+    expect(relay.err).toMatch(/^error: cannot use the database in \.\/keybound-relay: file is not a database\nhint: /);
   });
 
   test("says that a certificate cannot be read, and exits with 1", async () => {
