@@ -47,6 +47,7 @@ export function serveDevice(relay: Relay, session: DeviceSession): void {
 /** What an enrolled device gets at once: what it missed, and the jobs that wait. */
 function begin(relay: Relay, session: DeviceSession): void {
   noteSeen(relay, session);
+  storingIfPossible(relay, session.connection, () => relay.store.receipts.dropUploads(session.key));
   sendAboutDevice(relay, session);
   sendCheckpoints(relay, session.connection, session.tenant);
   dispatch(relay, session);

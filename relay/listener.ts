@@ -25,6 +25,12 @@ export type ListenerOptions = {
 
 const PATH = "/keybound/v1";
 const TLS = { minVersion: "TLSv1.3" } as const;
+const SOCKETS = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: MAX_FRAME_BYTES,
+} as const;
 const LIMITS = {
   headersTimeout: HTTP_TIMEOUT_MS,
   requestTimeout: HTTP_TIMEOUT_MS,
@@ -34,7 +40,7 @@ const LIMITS = {
 
 export class Listener {
   readonly #server: Server;
-  readonly #sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
+  readonly #sockets = new WebSocketServer(SOCKETS);
   readonly #options: ListenerOptions;
 
   constructor(options: ListenerOptions) {

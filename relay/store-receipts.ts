@@ -82,6 +82,12 @@ export class ReceiptStore {
     if (this.upload(change) !== undefined) this.#db.commitUnsynced("drop upload", () => this.#drop(change));
   }
 
+  /** Drops what a device has uploaded without a receipt: on a new connection it begins again. */
+  dropUploads({ n, device }: DeviceKey): void {
+    const sql = "DELETE FROM result WHERE tenant = ? AND device = ? AND receipt IS NULL";
+    this.#db.commitUnsynced("drop uploads", () => this.#db.run(sql, n, device));
+  }
+
   /** Adds the next part. Not synced, as `begin`. */
   extend(n: number, upload: Upload, bytes: Uint8Array): void {
     this.#db.commitUnsynced("result part", () => this.#addPart({ n, row: upload.row, at: upload.received, bytes }));

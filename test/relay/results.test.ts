@@ -49,6 +49,15 @@ describe("a result", () => {
     expect((await operator.request(beyond)).parts.map(({ length }) => length)).toEqual([0]);
   });
 
+  test("cut off by the end of a connection does not stand in the way of a receipt without one", async () => {
+    const { house, tenant, url, target, job, chain } = await scene();
+    await using _ = house;
+    await target.done({ type: "result-part", job: job.job, offset: 0, size: 2 * PART }, [bytesOf(PART)]);
+    await target.close();
+    const back = await deviceAt(url, tenant, web);
+    expect((await sendReceipt(back, chain, { job })).result).toBeUndefined();
+  });
+
   test("begun again, also on another connection, is the later one", async () => {
     const { house, tenant, url, target, operator, job, chain } = await scene();
     await using _ = house;
