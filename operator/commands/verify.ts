@@ -5,7 +5,8 @@ import { MAX_VERIFY_BYTES } from "../limits.ts";
 import { Fault } from "../fault.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { readBounded } from "../stored-file.ts";
-import { type Known, verifyBytes } from "../verify-file.ts";
+import { verifyBytes } from "../verify-file.ts";
+import type { Known } from "../verify-known.ts";
 import type { World } from "../world.ts";
 
 /** Answers the exit code: 1 where it does not verify. */

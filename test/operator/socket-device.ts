@@ -1,0 +1,150 @@
+// A device on a real socket that does what a test tells it: enrols by a package, takes jobs, answers, keeps silent or lies.
+import { readFileSync } from "node:fs";
+import { toBase64url } from "../../protocol/bytes.ts";
+import { type DeploymentPackage, readPackage } from "../../protocol/deployment.ts";
+import { signEnrolment } from "../../protocol/enrolment.ts";
+import { readEnvelope, statementId } from "../../protocol/envelope.ts";
+import { type JobManifest, readManifest } from "../../protocol/job.ts";
+import { admitKey } from "../../protocol/key-admission.ts";
+import { type KeptStream, openLive, sealLive, sealOutput, summaryOf } from "../../protocol/output.ts";
+import type { Outcome } from "../../protocol/outcome.ts";
+import { primitives } from "../../protocol/primitives/node.ts";
+import { signReceipt } from "../../protocol/receipt.ts";
+import { signLogin } from "../../protocol/relay-login.ts";
+import { type Device, device } from "../cast/device.ts";
+import { digestOf, seeded } from "../cast/random.ts";
+import { WireClient } from "../cast/wire-client.ts";
+
+export type TakenJob = { readonly manifest: JobManifest; readonly statement: string };
+
+export class SocketDevice {
+  readonly device: Device;
+  readonly #package: DeploymentPackage;
+  readonly #client: WireClient;
+  #before: { seq: number; id: string };
+
+  private constructor(
+    of: Device,
+    deployment: DeploymentPackage,
+    { client, request }: { client: WireClient; request: string },
+  ) {
+    this.device = of;
+    this.#package = deployment;
+    this.#client = client;
+    this.#before = { seq: 0, id: request };
+  }
+
+  /** Logs in and enrols, with the proof of the package's token. `host` is what it says of itself. */
+  static async enrol(
+    url: string,
+    { file, word, host }: { file: string; word: string; host: string },
+  ): Promise<SocketDevice> {
+    const deployment = readPackage(new Uint8Array(readFileSync(file)), admitKey);
+    const of = device(word);
+    const client = await WireClient.dial(url);
+    const sig = toBase64url(of.signer.publicKey);
+    const tenant = deployment.state.tenant;
+    const login = {
+      tenant,
+      role: "device",
+      sig,
+      relay: new URL(url).host,
+      challenge: client.challenge,
+      time: 0,
+    } as const;
+    client.send({ type: "login" }, [signLogin(login, of.signer)]);
+    await client.next("welcome");
+    const { token } = deployment.deployment;
+    const enrolment = signEnrolment(
+      {
+        tenant,
+        device: of.id,
+        sig,
+        enc: toBase64url(of.sealing.publicKey),
+        host,
+        platform: "linux",
+        release: "Debian 13",
+        arch: "x64",
+        machineTag: digestOf(`machine ${word}`),
+        deployment: deployment.id,
+        ...(token === undefined ? {} : { token }),
+        agent: "0.1.0",
+        time: 0,
+      },
+      { signer: of.signer, tokenSecret: deployment.tokenSecret },
+    );
+    const proof = enrolment.proof === undefined ? {} : { proof: toBase64url(enrolment.proof) };
+    await client.done({ type: "enrol", ...proof }, [enrolment.request]);
+    return new SocketDevice(of, deployment, { client, request: enrolment.id });
+  }
+
+  /** The next job that the relay hands over. */
+  async job(): Promise<TakenJob> {
+    const { parts } = await this.#client.next("job");
+    const envelope = readEnvelope(parts[0] ?? new Uint8Array(0));
+    return { manifest: readManifest(envelope.payload), statement: statementId(envelope) };
+  }
+
+  take({ manifest }: TakenJob, refused?: string): void {
+    this.#client.send({ type: "taken", job: manifest.job, ...(refused === undefined ? {} : { refused }) });
+  }
+
+  /** Streams these texts as stdout. */
+  stream({ manifest, statement }: TakenJob, texts: readonly string[]): void {
+    const contentKey = seeded(`live ${manifest.job}`)(32);
+    const { job, readers } = manifest;
+    const wraps = openLive(contentKey, { readers, statement, random: seeded(`wraps ${job}`) });
+    this.#client.send({ type: "live", job, index: 0 }, [wraps]);
+    for (const [at, text] of texts.entries()) {
+      const chunk = { type: "output", stream: "stdout", bytes: new TextEncoder().encode(text) } as const;
+      this.#client.send({ type: "live", job, index: at + 1 }, [sealLive(contentKey, at + 1, chunk)]);
+    }
+  }
+
+  /** Uploads the output and the receipt that follows the one before. */
+  async answer(
+    { manifest, statement }: TakenJob,
+    stdout: string,
+    outcome: Outcome = { type: "exited", code: 0 },
+  ): Promise<void> {
+    const bytes = new TextEncoder().encode(stdout);
+    const kept: readonly KeptStream[] = [
+      { stream: "stdout", size: bytes.length, head: bytes, tail: new Uint8Array(0) },
+    ];
+    const { job, readers } = manifest;
+    const result = sealOutput(kept, { readers, statement, random: seeded(`output ${job}`) });
+    const seq = this.#before.seq + 1;
+    const receipt = signReceipt(
+      {
+        tenant: manifest.tenant,
+        device: this.device.id,
+        seq,
+        prev: this.#before.id,
+        job,
+        statement,
+        outcome,
+        startedAt: manifest.issuedAt,
+        finishedAt: manifest.issuedAt,
+        output: kept.map(summaryOf),
+        result: { sha256: toBase64url(primitives.sha256(result)), size: result.length },
+        contained: "yes",
+        interpreter: "/bin/sh",
+        keyHead: this.#package.state.head,
+        forks: [],
+        journal: { seq, hash: digestOf("journal") },
+        bootId: "boot-1",
+        time: manifest.issuedAt,
+        clock: "ok",
+        agent: "0.1.0",
+      },
+      this.device.signer,
+    );
+    await this.#client.done({ type: "result-part", job, offset: 0, size: result.length }, [result]);
+    await this.#client.done({ type: "receipt", job, seq }, [receipt.bytes]);
+    this.#before = { seq, id: receipt.id };
+  }
+
+  close(): Promise<number> {
+    return this.#client.close();
+  }
+}
