@@ -42,6 +42,7 @@ export class Connection {
   readonly #messages: Bucket;
   readonly #bytes: Bucket;
   readonly #closing: (() => void)[] = [];
+  readonly #waiting: Uint8Array[] = [];
   #handler: FrameHandler | undefined;
   #heardAtMs: number;
   #pause: NodeJS.Timeout | undefined;
@@ -84,7 +85,7 @@ export class Connection {
     if (this.#ended || socket.readyState !== socket.OPEN) return;
     if (socket.bufferedAmount > MAX_UNSENT_BYTES) return this.cut();
     socket.send(writeFrame(header, parts), { binary: true }, (error) => {
-      if (error === undefined || error === null) this.#resumeDrained();
+      if (error === undefined || error === null) this.#onDrain();
     });
     if (this.isSlow) socket.pause();
   }
@@ -138,11 +139,29 @@ export class Connection {
     try {
       if (!isBinary || !(data instanceof Uint8Array)) throw refuse("frame-form", "a text frame");
       this.#meter(data.length);
-      this.#handler?.(readFrame(data));
     } catch (error) {
-      this.#options.onFailure(error);
-      this.end(error);
+      return this.#fail(error);
     }
+    this.#waiting.push(data);
+    this.#handle();
+  }
+
+  /** One read of the socket may bring many requests: they wait here while the answers to those before are not taken. */
+  #handle(): void {
+    while (!this.#ended && !this.isSlow) {
+      const frame = this.#waiting.shift();
+      if (frame === undefined) return;
+      try {
+        this.#handler?.(readFrame(frame));
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#options.onFailure(error);
+    this.end(error);
   }
 
   /** A peer over its rate is read later; one that is far over it is ended. */
@@ -163,10 +182,12 @@ export class Connection {
     if (!this.isSlow) this.#options.socket.resume();
   }
 
-  #resumeDrained(): void {
-    if (this.#pause !== undefined || this.isSlow || !this.#options.socket.isPaused) return;
+  /** A frame has left. While the peer is not read, that is the sign that it lives. */
+  #onDrain(): void {
+    if (!this.#options.socket.isPaused) return;
     this.#hear();
-    this.#options.socket.resume();
+    this.#handle();
+    if (this.#pause === undefined && !this.isSlow) this.#options.socket.resume();
   }
 
   #hear(): void {

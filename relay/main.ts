@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { program } from "./cli.ts";
 
-process.exitCode = await program({
+const ended = program({
   args: process.argv.slice(2),
   version: "0.1.0",
   now: () => Date.now(),
@@ -14,3 +14,6 @@ process.exitCode = await program({
   err: (text) => process.stderr.write(text),
   onSignal: (signal, listener) => void process.on(signal, listener),
 });
+
+// The bundle is CommonJS, which cannot wait at its top level; a fault of ours ends the process as an unhandled rejection.
+void ended.then((code) => (process.exitCode = code));

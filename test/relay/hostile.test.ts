@@ -188,6 +188,24 @@ function get(path: string, port = new URL(house.url).port): Promise<{ status: nu
   return promise;
 }
 
+describe("a peer that asks and does not take the answers", () => {
+  test("is not read on, so that nothing piles up, and has them all when it goes on", { timeout: 60_000 }, async () => {
+    const { tenant, url } = house;
+    const client = await operatorAt(url, tenant);
+    const { header, parts } = submission(jobFor({ tenant, devices: [web], word: "large" }));
+    const [envelope = new Uint8Array(0), , ...wraps] = parts;
+    await client.done(header, [envelope, new Uint8Array(1_000_000), ...wraps]);
+    client.socket.pause();
+    const before = process.memoryUsage().arrayBuffers;
+    const asked = Array.from({ length: 200 }, () => client.request({ type: "read-job", job: header["job"] ?? "" }));
+    await stillServes();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000);
+    client.socket.resume();
+    const answers = await Promise.all(asked);
+    expect(new Set(answers.map((answer) => answer.header["type"]))).toEqual(new Set(["job-record"]));
+  });
+});
+
 describe("plain HTTP", () => {
   test("shows health and metrics on loopback, and nothing else", async () => {
     expect(await get("/healthz")).toEqual({ status: 200, body: "ok\n" });
