@@ -72,17 +72,21 @@ export function openHome(folder: string, platform: NodeJS.Platform): Home {
   };
 }
 
-/** Makes a home's folder and writes its files, the config last: a crash before that leaves no home. */
-export function writeHome(
-  folder: string,
-  { config, setupSecret, access }: { config: Config; setupSecret: Uint8Array | undefined; access: AccessSeeds },
-): void {
+/** Makes a home's folder, for its user alone. */
+export function makeHomeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
   } catch (error) {
     throw writeFault(error, folder);
   }
+}
+
+/** Writes a home's files, the config last: a crash before that leaves no home. */
+export function writeHome(
+  folder: string,
+  { config, setupSecret, access }: { config: Config; setupSecret: Uint8Array | undefined; access: AccessSeeds },
+): void {
   if (setupSecret !== undefined) write(join(folder, SETUP_SECRET), `${toBase64url(setupSecret)}\n`);
   const keys = { version: 1, seed: toBase64url(access.seed), sealing: toBase64url(access.sealing) };
   write(join(folder, ACCESS_KEY), `${JSON.stringify(keys)}\n`);

@@ -10,7 +10,7 @@ import { Cache } from "../cache.ts";
 import { createTenant, type Founder, makeFounder, signGenesis, wasRefused } from "../create-tenant.ts";
 import { type CommonOptions, folderOf, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { accessKeyOf, hasHome, makeAccessSeeds, removeHome, writeGrant, writeHome } from "../home.ts";
+import { accessKeyOf, hasHome, makeAccessSeeds, makeHomeFolder, removeHome, writeGrant, writeHome } from "../home.ts";
 import { MAX_PROMPT_TRIES } from "../limits.ts";
 import { givenPassphrase } from "../passphrase-input.ts";
 import { readRelayUrl, RelayClient } from "../relay-client.ts";
@@ -111,7 +111,8 @@ async function found(world: World, { folder, request, founder, claim }: Founding
   const { id: tenant, state } = judgeGenesis(genesis, admitKey);
   const { operator, setupSecret, keys } = founder;
   const access = makeAccessSeeds(world.random);
-  // Dialled before anything is written: a relay that is not there leaves nothing behind.
+  makeHomeFolder(folder);
+  // Dialled before anything is written: a relay that is not there leaves an empty folder at most.
   const { client } = await RelayClient.dial(relay);
   const mode = setupSecret === undefined ? "passphrase" : "setup";
   const config = { version: 1, tenant, organisation, operator, name, relay, mode } as const;

@@ -106,9 +106,13 @@ export class OperatorHouse implements AsyncDisposable {
   }
 }
 
-export function runProgram(main: string, args: readonly string[], { env, input, onStart }: CliOptions): Promise<Ran> {
+export function runProgram(
+  main: string,
+  args: readonly string[],
+  { env, input, onStart, program = process.execPath }: CliOptions & { readonly program?: string },
+): Promise<Ran> {
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH, HOME, ...env } });
+  const child = spawn(program, [main, ...args], { env: { PATH, HOME, ...env } });
   onStart?.(child);
   let stdout = "";
   let stderr = "";
