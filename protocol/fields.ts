@@ -49,10 +49,10 @@ export const Seq = whole(0, Number.MAX_SAFE_INTEGER);
 export const Bytes = whole(0, Number.MAX_SAFE_INTEGER);
 
 // Control characters, and characters that are unseen or reorder text, would let a name show as another one in a terminal.
-// Written as ranges: Unicode gives characters to unassigned places every year, and then two devices of different ages
+// Written as ranges (\p{Cc} never changes): Unicode gives characters to unassigned places every year, and then two devices of different ages
 // would judge one entry of a key log differently.
 const UNPRINTABLE =
-  /[\u{0}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{d800}-\u{f8ff}\u{fdd0}-\u{fdef}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{fffe}\u{ffff}\u{e0000}-\u{10ffff}]/u;
+  /[\p{Cc}\u{ad}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{d800}-\u{f8ff}\u{fdd0}-\u{fdef}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{fffe}\u{ffff}\u{e0000}-\u{10ffff}]/u;
 // The spaces of `String.prototype.trim`, spelled out for the same reason.
 const SPACE_AT_END =
   /^[ \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}]|[ \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}]$/u;

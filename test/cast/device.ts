@@ -27,7 +27,7 @@ export function device(name: string): Device {
   return { id: signer.key, name, signer, sealing: sealingPairOf(seeded(`device ${name} enc`)(32)), seed };
 }
 
-/** What this device knows of its tenant, all of it heard of at once; `over` says what differs. */
+/** What this device knows of its tenant: all of it, heard of at once and vouched for by everyone; `over` says what differs. */
 export function contextOf(of: Device, tenant: Tenant, over: Partial<JobContext> = {}): JobContext {
   return {
     keyLog: tenant.view,
@@ -36,7 +36,7 @@ export function contextOf(of: Device, tenant: Tenant, over: Partial<JobContext> 
     agentVersion: 1,
     now: tenant.clock.now,
     heardAt: () => tenant.clock.now,
-    vouches: new Map([[tenant.founder.operator, tenant.clock.now]]),
+    vouches: new Map(tenant.state.operators.map(({ operator }) => [operator, tenant.clock.now])),
     claimed: () => undefined,
     asked: false,
     ...over,

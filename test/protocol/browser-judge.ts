@@ -41,10 +41,45 @@ import * as wire from "../../protocol/wire.ts";
 
 /** As one value, so that a bundler keeps all of it where it is looked at from outside. */
 export const protocol = {
-  ...{ binding, bytes, checkpoint, crockford, deployment, deviceEntry, enrolment, envelope, fields, frame, hkdf },
-  ...{ hpke, inventory, job, jobBody, keyAdmission, keyAuthority, keyEvent, keyLog, keyState, keyView, limits },
-  ...{ outcome, output, passphrase, pin, policy, receipt, refusal, relayLogin, roster, rosterEvent, seal, setupCode },
-  ...{ signature, stream, strictJson, verifyJob, wire },
+  binding,
+  bytes,
+  checkpoint,
+  crockford,
+  deployment,
+  deviceEntry,
+  enrolment,
+  envelope,
+  fields,
+  frame,
+  hkdf,
+  hpke,
+  inventory,
+  job,
+  jobBody,
+  keyAdmission,
+  keyAuthority,
+  keyEvent,
+  keyLog,
+  keyState,
+  keyView,
+  limits,
+  outcome,
+  output,
+  passphrase,
+  pin,
+  policy,
+  receipt,
+  refusal,
+  relayLogin,
+  roster,
+  rosterEvent,
+  seal,
+  setupCode,
+  signature,
+  stream,
+  strictJson,
+  verifyJob,
+  wire,
 };
 
 /** Everything in base64, but for `device` (an id) and `now`. */
@@ -58,9 +93,10 @@ export type BrowserCase = {
   readonly now: number;
 };
 
+const from = (text: string) => Uint8Array.fromBase64(text);
+
 /** The verdict in a word; of a verified job also its source. */
 export function judgeJob(given: BrowserCase): string {
-  const from = (text: string) => Uint8Array.fromBase64(text);
   const entries = given.log.map(from);
   const state = protocol.keyLog.judgeLog(entries, protocol.keyAdmission.admitKey);
   const ids = entries.map((entry) => protocol.envelope.statementId(protocol.envelope.readEnvelope(entry)));

@@ -26,19 +26,19 @@ export function packageCases(): readonly RefusalCase[] {
     ["package-anchor", "signed at an earlier entry than the log inside ends with", short, good],
   ]);
 }
+const offer = (tenant: Tenant, more: object = {}) => ({
+  package: b64(packageOf(tenant)),
+  now: tenant.clock.now,
+  ...more,
+});
+const ownedBy = (tenant: Tenant) => ({ bound: { keyLog: tenant.log.map(b64), deployedAt: tenant.clock.now } });
+const trust = (tenant: Tenant) => ({ trust: pinOf(tenant.id) });
 
 export function bindingCases(): readonly RefusalCase[] {
   const first = new Tenant();
   const second = new Tenant({ epoch: 2, supersedes: [first.id] });
   const sibling = new Tenant({ name: "Acme again", epoch: 2, supersedes: [first.id] });
   const other = new Tenant({ name: "Other" });
-  const offer = (tenant: Tenant, more: object = {}) => ({
-    package: b64(packageOf(tenant)),
-    now: tenant.clock.now,
-    ...more,
-  });
-  const ownedBy = (tenant: Tenant) => ({ bound: { keyLog: tenant.log.map(b64), deployedAt: tenant.clock.now } });
-  const trust = (tenant: Tenant) => ({ trust: pinOf(tenant.id) });
   const at = (ms: number) => offer(first, { now: first.clock.now + 90 * DAY + ms });
   return casesOf("binding", [
     [

@@ -30,27 +30,27 @@ export function envelopeCases(): readonly RefusalCase[] {
     ["envelope-key-repeated", "the one signature stands there twice", { envelope: b64(twice) }, good],
   ]);
 }
+const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+const members = (count: number) => {
+  const keys = Array.from({ length: count }, (_, i) => `k${String(i).padStart(2, "0")}`);
+  return `{${keys.map((key) => `"${key}":0`).join(",")}}`;
+};
+const jsonGiven = (text: string, maxBytes = 65_536) => ({ json: b64Text(text), maxBytes, text });
 
 export function jsonCases(): readonly RefusalCase[] {
-  const of = (text: string, maxBytes = 65_536) => ({ json: b64Text(text), maxBytes, text });
-  const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
-  const members = (count: number) => {
-    const keys = Array.from({ length: count }, (_, i) => `k${String(i).padStart(2, "0")}`);
-    return `{${keys.map((key) => `"${key}":0`).join(",")}}`;
-  };
   const notUtf8 = { json: b64(Uint8Array.fromHex("7b2261223a22ff227d")), maxBytes: 65_536 };
   return casesOf("strict-json", [
-    ["json-size", "one byte over the bound", of('{"a":1}', 6), of('{"a":1}', 7)],
-    ["json-utf8", "a byte that is not UTF-8 in a string", notUtf8, of('{"a":"y"}')],
-    ["json-depth", "nine levels instead of eight", of(nested(9)), of(nested(8))],
-    ["json-syntax", "a comma too many", of('{"a":1,}'), of('{"a":1}')],
-    ["json-top", "a list where an object is expected", of("[]"), of("{}")],
-    ["json-null", "null for a value", of('{"a":null}'), of('{"a":0}')],
-    ["json-number", "2^53", of('{"a":9007199254740992}'), of('{"a":9007199254740991}')],
-    ["json-surrogate", "half of a character, escaped", of(String.raw`{"a":"\ud83d"}`), of('{"a":"😀"}')],
-    ["json-key", "a member's name with a capital first", of('{"A":1}'), of('{"a":1}')],
-    ["json-items", "65 members instead of 64", of(members(65)), of(members(64))],
-    ["json-not-canonical", "members out of order", of('{"b":1,"a":2}'), of('{"a":2,"b":1}')],
+    ["json-size", "one byte over the bound", jsonGiven('{"a":1}', 6), jsonGiven('{"a":1}', 7)],
+    ["json-utf8", "a byte that is not UTF-8 in a string", notUtf8, jsonGiven('{"a":"y"}')],
+    ["json-depth", "nine levels instead of eight", jsonGiven(nested(9)), jsonGiven(nested(8))],
+    ["json-syntax", "a comma too many", jsonGiven('{"a":1,}'), jsonGiven('{"a":1}')],
+    ["json-top", "a list where an object is expected", jsonGiven("[]"), jsonGiven("{}")],
+    ["json-null", "null for a value", jsonGiven('{"a":null}'), jsonGiven('{"a":0}')],
+    ["json-number", "2^53", jsonGiven('{"a":9007199254740992}'), jsonGiven('{"a":9007199254740991}')],
+    ["json-surrogate", "half of a character, escaped", jsonGiven(String.raw`{"a":"\ud83d"}`), jsonGiven('{"a":"😀"}')],
+    ["json-key", "a member's name with a capital first", jsonGiven('{"A":1}'), jsonGiven('{"a":1}')],
+    ["json-items", "65 members instead of 64", jsonGiven(members(65)), jsonGiven(members(64))],
+    ["json-not-canonical", "members out of order", jsonGiven('{"b":1,"a":2}'), jsonGiven('{"a":2,"b":1}')],
   ]);
 }
 

@@ -62,15 +62,15 @@ function recovered(delayMs: number): object {
 
 const over = (manifest: object, setup: Setup = {}) => given({ ...setup, manifest: { ...manifest } });
 const bodyOver = (body: object) => given({ body: { ...body } });
+const swapped = ({ envelope }: Job) => ({
+  envelope: b64(
+    edited(envelope, ({ signatures: [a, b], ...json }) => ({ ...json, signatures: [a, { ...b, sig: a?.sig }] })),
+  ),
+});
+const two = (): Tenant => organisation({ jobThresholds: [{ kind: "run", class: "any", count: 2 }] });
 
 export function signerCases(): readonly RefusalCase[] {
   const both = { signers: signersOf([grace, ada]) };
-  const swapped = ({ envelope }: Job) => ({
-    envelope: b64(
-      edited(envelope, ({ signatures: [a, b], ...json }) => ({ ...json, signatures: [a, { ...b, sig: a?.sig }] })),
-    ),
-  });
-  const two = (): Tenant => organisation({ jobThresholds: [{ kind: "run", class: "any", count: 2 }] });
   const auditor = { role: "auditor", type: "operator.role", operator: grace.operator } as const;
   const now = new Tenant().clock.now;
   const late = { issuedAt: now + 180 * DAY, notBefore: now + 180 * DAY, expiresAt: now + 181 * DAY };

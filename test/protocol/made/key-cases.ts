@@ -16,11 +16,12 @@ const bob = person("Bob", "admin");
 
 const policySet: EventFields = { type: "policy.set", policy: DEFAULT_POLICY };
 
+const genesisBy = (founder: Person) => ({ entry: b64(genesisOf({ founder })) });
+
 export function genesisCases(): readonly RefusalCase[] {
-  const entry = (founder: Person) => ({ entry: b64(genesisOf({ founder })) });
-  const withKey = (signer: Signer) => entry({ ...ada, signer });
+  const withKey = (signer: Signer) => genesisBy({ ...ada, signer });
   const nowhere = { ...ada.signer, publicKey: Uint8Array.fromHex(`02${"00".repeat(31)}`) };
-  const good = entry(ada);
+  const good = genesisBy(ada);
   const key = newKeyOf(ada, new Tenant().clock.now + 400 * DAY + 1);
   const lasting = (notAfter: number) => ({
     entry: b64(genesisOf({ founder: ada, genesis: { key: { ...key, notAfter } } })),
@@ -42,6 +43,13 @@ export function genesisCases(): readonly RefusalCase[] {
     ["log-lifetime", "a key for 400 days and a millisecond", lasting(key.notAfter), lasting(key.notAfter - 1)],
   ]);
 }
+const revoke = (who: Person): EventFields => ({
+  type: "operator.revoke",
+  operator: who.operator,
+  key: who.signer.key,
+  reason: "left",
+  jobs: "cancel",
+});
 
 export function eventCases(): readonly RefusalCase[] {
   const tenant = new Tenant({ founder: ada });
@@ -55,13 +63,6 @@ export function eventCases(): readonly RefusalCase[] {
   const own = [grace.signer, grace.recovery];
   const add: EventFields = { type: "operator.add", key: tenant.keyOf(grace) };
   const again = (over: object): EventFields => ({ type: "operator.add", key: { ...tenant.keyOf(grace), ...over } });
-  const revoke = (who: Person): EventFields => ({
-    type: "operator.revoke",
-    operator: who.operator,
-    key: who.signer.key,
-    reason: "left",
-    jobs: "cancel",
-  });
   const role = (to: string): EventFields => ({ type: "operator.role", operator: bob.operator, role: to });
   const good = given(policySet, [ada.signer]);
   const added = given(add, [ada.signer, ...own]);

@@ -1,0 +1,38 @@
+// Every refusal code has its paragraph in SPEC.md, and its vector or the program's test that provokes it.
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { REFUSALS } from "../../protocol/refusal.ts";
+import { list, textOf } from "./json-file.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const codes = Object.keys(REFUSALS).toSorted();
+
+/** Codes that a program gives and no function of the protocol, with the folder of the tests that provoke them. */
+const BY_PROGRAMS: Readonly<Record<string, string>> = {
+  "ledger-full": "test/agent",
+  "login-unknown": "test/relay",
+  "platform-lacks": "test/agent",
+  "shell-absent": "test/agent",
+  "user-absent": "test/agent",
+  "user-denied": "test/agent",
+};
+
+test("each code has a paragraph in the specification, and nothing else has", () => {
+  const paragraphs = [...read("protocol/SPEC.md").matchAll(/^\*\*`([a-z0-9-]+)`\*\* .{20,}$/gm)];
+  expect(paragraphs.map(([, code]) => code).toSorted()).toEqual(codes);
+});
+
+test("each code has a vector, but for those that programs give", () => {
+  const files = globSync("test/vectors/refusals/*.json", { cwd: ROOT });
+  const vectors = new Set(files.flatMap((path) => list(JSON.parse(read(path))).map((one) => textOf(one, "code"))));
+  expect(codes.filter((code) => !vectors.has(code))).toEqual(Object.keys(BY_PROGRAMS).toSorted());
+});
+
+describe("a code that a program gives is provoked by its tests", () => {
+  test.each(Object.entries(BY_PROGRAMS))("%s under %s", (code, folder) => {
+    const naming = globSync(`${folder}/**/*.ts`, { cwd: ROOT }).filter((path) => read(path).includes(code));
+    expect(naming).not.toEqual([]);
+  });
+});
