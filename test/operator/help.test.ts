@@ -1,0 +1,97 @@
+// Help, faults and completion: every command ends its help in an example, every fault has its words.
+import type { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
+import { buildCli } from "../../operator/cli.ts";
+import { completionScript } from "../../operator/completion.ts";
+import { FAULTS, Fault } from "../../operator/fault.ts";
+import { VERSION } from "../../operator/version.ts";
+import type { World } from "../../operator/world.ts";
+import { REFUSALS } from "../../protocol/refusal.ts";
+import { execFileSync } from "node:child_process";
+import { Readable, Writable } from "node:stream";
+
+function world(said: string[]): World {
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      said.push(chunk.toString("utf8"));
+      done();
+    },
+  });
+  return {
+    now: () => 0,
+    random: (bytes) => new Uint8Array(bytes),
+    env: {},
+    platform: "linux",
+    homeFolder: "/nowhere",
+    stdin: Readable.from([]),
+    stdout: output,
+    stderr: output,
+    onInterrupt: () => () => undefined,
+  };
+}
+
+function commandsOf(command: Command, path = "keybound"): readonly (readonly [string, Command])[] {
+  const inner = command.commands.flatMap((one) => commandsOf(one, `${path} ${one.name()}`));
+  return [[path, command], ...inner];
+}
+
+const cli = buildCli(world([]), () => undefined);
+
+describe("help", () => {
+  test.each(commandsOf(cli))("of %s ends in an example of it", async (path, _command) => {
+    const said: string[] = [];
+    const args = [...path.split(" ").slice(1), "--help"];
+    await expect(buildCli(world(said), () => undefined).parseAsync(args, { from: "user" })).rejects.toThrow(
+      "outputHelp",
+    );
+    const lines = said.join("").trimEnd().split("\n");
+    expect(lines.at(-1)).toMatch(/^ {2}\$ /);
+    expect(lines.filter((line) => line.startsWith("  $ ")).join("\n")).toContain(path);
+  });
+
+  test("takes no passphrase as an argument", () => {
+    const options = commandsOf(cli).flatMap(([, command]) => command.options.flatMap(({ long }) => long ?? []));
+    expect([...new Set(options.filter((option) => option.includes("passphrase")))].toSorted()).toEqual([
+      "--passphrase-fd",
+      "--passphrase-file",
+      "--passphrase-only",
+    ]);
+  });
+
+  test("names the version that package.json has", () => {
+    expect(VERSION).toBe(manifest.version);
+  });
+});
+
+describe("faults", () => {
+  test.each(Object.entries(FAULTS))("%s has a sentence and a hint", (_code, { says, hint }) => {
+    expect([/^[a-z].*[^.]$/.test(says), /([^.]|\.\.\.)$/.test(hint)]).toEqual([true, true]);
+  });
+
+  test("share no code with refusals", () => {
+    expect(Object.keys(FAULTS).filter((code) => Object.hasOwn(REFUSALS, code))).toEqual([]);
+  });
+
+  test("say code and detail", () => {
+    expect(new Fault("device-unknown", "web9").message).toBe("device-unknown: web9");
+  });
+});
+
+describe("completion", () => {
+  test.each(["bash", "zsh", "fish"])("for %s knows the commands and their options", (shell) => {
+    const script = completionScript(cli, shell);
+    expect(script).toContain("devices");
+    expect(script).toContain("wait-timeout");
+  });
+
+  test("for bash completes a command and its option", () => {
+    const script = completionScript(cli, "bash");
+    const ask = `${script}\nCOMP_WORDS=(keybound devices adm); COMP_CWORD=2; _keybound; echo "\${COMPREPLY[@]}"\nCOMP_WORDS=(keybound run --wait-t); COMP_CWORD=2; _keybound; echo "\${COMPREPLY[@]}"`;
+    expect(execFileSync("bash", ["-c", ask], { encoding: "utf8" })).toBe("admit\n--wait-timeout\n");
+  });
+
+  test("for another shell is misuse", () => {
+    expect(() => completionScript(cli, "tcsh")).toThrow("misuse");
+  });
+});
