@@ -164,9 +164,9 @@ describe("a device of another organisation", () => {
   });
 });
 
-describe("a package", () => {
-  const signed = (setup: PackageSetup) => () => readPackage(packageOf(organisation(), setup), admitKey);
+const signed = (setup: PackageSetup) => () => readPackage(packageOf(organisation(), setup), admitKey);
 
+describe("a package", () => {
   test("is whole, or no package", () => {
     const bytes = packageOf(organisation());
     expect(codeOf(() => readPackage(bytes.subarray(0, -3), admitKey))).toBe("package-form");

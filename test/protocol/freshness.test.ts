@@ -73,24 +73,26 @@ describe("mode other", () => {
   });
 });
 
-describe("a checkpoint", () => {
-  const tenant = new Tenant({ founder: ada });
-  tenant.add(grace);
-  tenant.add(hugo);
+const organisation = new Tenant({ founder: ada });
+organisation.add(grace);
+organisation.add(hugo);
 
+const codeOfCheckpoint = (who: Person, over = {}) =>
+  codeOf(() => readCheckpoint(checkpointOf(organisation, who, over), organisation.view));
+
+describe("a checkpoint", () => {
   test("says whose it is and where it stands towards our log", () => {
-    expect(readCheckpoint(checkpointOf(tenant, grace), tenant.view)).toMatchObject({
+    expect(readCheckpoint(checkpointOf(organisation, grace), organisation.view)).toMatchObject({
       operator: grace.operator,
       place: "known",
     });
-    expect(readCheckpoint(checkpointOf(tenant, grace), tenant.viewAt(1)).place).toBe("ahead");
+    expect(readCheckpoint(checkpointOf(organisation, grace), organisation.viewAt(1)).place).toBe("ahead");
   });
 
   test("counts only of somebody who may sign jobs here", () => {
-    const read = (who: Person, over = {}) => codeOf(() => readCheckpoint(checkpointOf(tenant, who, over), tenant.view));
-    expect(read(hugo)).toBe("signer-role");
-    expect(read(person("Mallory"))).toBe("signer-unknown");
-    expect(read(grace, { tenant: digestOf("other") })).toBe("tenant-other");
-    expect(read(grace, { keyHead: { seq: 0, id: digestOf("other") } })).toBe("log-fork");
+    expect(codeOfCheckpoint(hugo)).toBe("signer-role");
+    expect(codeOfCheckpoint(person("Mallory"))).toBe("signer-unknown");
+    expect(codeOfCheckpoint(grace, { tenant: digestOf("other") })).toBe("tenant-other");
+    expect(codeOfCheckpoint(grace, { keyHead: { seq: 0, id: digestOf("other") } })).toBe("log-fork");
   });
 });

@@ -143,9 +143,10 @@ describe("time", () => {
   });
 
   test("a signer's clock may be ten minutes ahead", () => {
-    const from = (issuedAt: number) => at({ issuedAt, notBefore: issuedAt, expiresAt: issuedAt + HOUR });
-    expect(from(now + 10 * MINUTE)).toBe("verified");
-    expect(from(now + 10 * MINUTE + 1)).toBe("job-not-yet");
+    const [ahead, far] = [10 * MINUTE, 10 * MINUTE + 1].map((ms) => now + ms);
+    const lasting = { expiresAt: now + HOUR };
+    expect(at({ ...lasting, issuedAt: ahead, notBefore: ahead })).toBe("verified");
+    expect(at({ ...lasting, issuedAt: far, notBefore: far })).toBe("job-not-yet");
   });
 
   test("a window begins before it ends and lasts no longer than the policy and thirty days", () => {
@@ -220,11 +221,12 @@ describe("the body", () => {
     expect(open(forged.sealedFor(web).wrap, forged.body, web, forged)).toBe("body-digest");
   });
 
+  const opened = (over: JobSetup["body"]) => {
+    const changed = jobFor({ ...setup, ...(over === undefined ? {} : { body: over }) });
+    return open(changed.sealedFor(web).wrap, changed.body, web, changed);
+  };
+
   test("is refused field by field", () => {
-    const opened = (over: JobSetup["body"]) => {
-      const changed = jobFor({ ...setup, ...(over === undefined ? {} : { body: over }) });
-      return open(changed.sealedFor(web).wrap, changed.body, web, changed);
-    };
     expect(opened({ extra: 1 })).toBe("field-unknown");
     expect(opened({ salt: undefined })).toBe("field-missing");
     expect(opened({ shell: "fish" })).toBe("field-invalid");
@@ -240,8 +242,9 @@ describe("the body", () => {
   });
 });
 
+const resumed = (tenant: Tenant, job: Job) => codeOf(() => VerifiedJob.resume(job.envelope, contextOf(web, tenant)));
+
 describe("an accepted job whose turn has come", () => {
-  const resumed = (tenant: Tenant, job: Job) => codeOf(() => VerifiedJob.resume(job.envelope, contextOf(web, tenant)));
   const accepted = (over: Partial<JobSetup> = {}) => {
     const tenant = organisation();
     tenant.add(hugo);

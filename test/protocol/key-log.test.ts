@@ -42,58 +42,12 @@ const revocation = (who: Person): EventFields => ({
 
 const until = (notAfter: number) => genesisOf({ founder: ada, genesis: { key: newKeyOf(ada, notAfter) } });
 
-describe("a genesis entry", () => {
-  test("makes the tenant, whose id is the entry's", () => {
-    const { id, state } = judgeGenesis(genesisOf({ founder: ada }), admitKey);
-    expect(state).toMatchObject({ tenant: id, head: { seq: 0, id }, epoch: 1, closed: false });
-    expect(state.operators.map(({ operator, role }) => [operator, role])).toEqual([[ada.operator, "admin"]]);
-  });
-
-  test("is refused without the signature of each key that it brings", () => {
-    const root = person("root").signer;
-    const withRoot = { founder: ada, roots: [root] };
-    expect(codeOf(() => judgeGenesis(genesisOf(withRoot), admitKey))).toBe("accepted");
-    const unsigned = { root: { keys: [raw(root)], threshold: 1 } };
-    expect(codeOf(() => judgeGenesis(genesisOf({ founder: ada, genesis: unsigned }), admitKey))).toBe(
-      "log-proof-missing",
-    );
-  });
-
-  test("is refused when its first operator is no admin", () => {
-    expect(codeOf(() => judgeGenesis(genesisOf({ founder: grace }), admitKey))).toBe("log-last-admin");
-  });
-
-  test("may register the founder's recovery key as a root key as well, but no other key twice", () => {
-    const shared = { founder: ada, roots: [ada.recovery] };
-    expect(codeOf(() => judgeGenesis(genesisOf(shared), admitKey))).toBe("accepted");
-    const twice = { founder: ada, genesis: { root: { keys: [raw(ada.signer)], threshold: 1 } } };
-    expect(codeOf(() => judgeGenesis(genesisOf(twice), admitKey))).toBe("log-key-reused");
-  });
-
-  test("may not count one root key as two", () => {
-    const doubled = { founder: ada, roots: [ada.recovery, ada.recovery], rootThreshold: 2 };
-    expect(codeOf(() => judgeGenesis(genesisOf(doubled), admitKey))).toBe("field-invalid");
-  });
-
-  test("may not ask for more root keys than there are, nor for none of those there are", () => {
-    for (const rootThreshold of [0, 2]) {
-      const setup = { founder: ada, roots: [person("root").signer], rootThreshold };
-      expect(codeOf(() => judgeGenesis(genesisOf(setup), admitKey))).toBe("field-invalid");
-    }
-  });
-
-  test("may not give a key more than 400 days", () => {
-    const now = new Tenant().clock.now;
-    expect(codeOf(() => judgeGenesis(until(now + 400 * DAY), admitKey))).toBe("accepted");
-    expect(codeOf(() => judgeGenesis(until(now + 400 * DAY + 1), admitKey))).toBe("log-lifetime");
-  });
-});
+const signs = (event: (tenant: Tenant) => EventFields, by: readonly Signer[], also: readonly Signer[] = []) => {
+  const tenant = tenantOf(bob, grace, hugo);
+  return codeOf(() => tenant.append(event(tenant), [...by, ...also]));
+};
 
 describe("who may sign what", () => {
-  const signs = (event: (tenant: Tenant) => EventFields, by: readonly Signer[], also: readonly Signer[] = []) => {
-    const tenant = tenantOf(bob, grace, hugo);
-    return codeOf(() => tenant.append(event(tenant), [...by, ...also]));
-  };
   const add = (tenant: Tenant): EventFields => ({ type: "operator.add", key: tenant.keyOf(mallory) });
   const own = [mallory.signer, mallory.recovery];
 
@@ -203,12 +157,10 @@ describe("who may sign what", () => {
   });
 
   test("another admin changes a role, to another one", () => {
-    const role = (who: Person, to: string) => () =>
-      ({ type: "operator.role", operator: who.operator, role: to }) as const;
-    expect(signs(role(grace, "admin"), [ada.signer])).toBe("accepted");
-    expect(signs(role(ada, "operator"), [ada.signer])).toBe("signer-role");
-    expect(signs(role(grace, "admin"), [grace.signer])).toBe("signer-role");
-    expect(signs(role(grace, "operator"), [ada.signer])).toBe("log-no-change");
+    expect(signs(roleOf(grace, "admin"), [ada.signer])).toBe("accepted");
+    expect(signs(roleOf(ada, "operator"), [ada.signer])).toBe("signer-role");
+    expect(signs(roleOf(grace, "admin"), [grace.signer])).toBe("signer-role");
+    expect(signs(roleOf(grace, "operator"), [ada.signer])).toBe("log-no-change");
   });
 
   test("root keys are set by the root keys before, each of the new ones signing", () => {
@@ -245,6 +197,56 @@ describe("who may sign what", () => {
     expect(codeOf(() => tenant.add(grace))).toBe("tenant-closed");
   });
 });
+
+describe("a genesis entry", () => {
+  test("makes the tenant, whose id is the entry's", () => {
+    const { id, state } = judgeGenesis(genesisOf({ founder: ada }), admitKey);
+    expect(state).toMatchObject({ tenant: id, head: { seq: 0, id }, epoch: 1, closed: false });
+    expect(state.operators.map(({ operator, role }) => [operator, role])).toEqual([[ada.operator, "admin"]]);
+  });
+
+  test("is refused without the signature of each key that it brings", () => {
+    const root = person("root").signer;
+    const withRoot = { founder: ada, roots: [root] };
+    expect(codeOf(() => judgeGenesis(genesisOf(withRoot), admitKey))).toBe("accepted");
+    const unsigned = { root: { keys: [raw(root)], threshold: 1 } };
+    expect(codeOf(() => judgeGenesis(genesisOf({ founder: ada, genesis: unsigned }), admitKey))).toBe(
+      "log-proof-missing",
+    );
+  });
+
+  test("is refused when its first operator is no admin", () => {
+    expect(codeOf(() => judgeGenesis(genesisOf({ founder: grace }), admitKey))).toBe("log-last-admin");
+  });
+
+  test("may register the founder's recovery key as a root key as well, but no other key twice", () => {
+    const shared = { founder: ada, roots: [ada.recovery] };
+    expect(codeOf(() => judgeGenesis(genesisOf(shared), admitKey))).toBe("accepted");
+    const twice = { founder: ada, genesis: { root: { keys: [raw(ada.signer)], threshold: 1 } } };
+    expect(codeOf(() => judgeGenesis(genesisOf(twice), admitKey))).toBe("log-key-reused");
+  });
+
+  test("may not count one root key as two", () => {
+    const doubled = { founder: ada, roots: [ada.recovery, ada.recovery], rootThreshold: 2 };
+    expect(codeOf(() => judgeGenesis(genesisOf(doubled), admitKey))).toBe("field-invalid");
+  });
+
+  test("may not ask for more root keys than there are, nor for none of those there are", () => {
+    for (const rootThreshold of [0, 2]) {
+      const setup = { founder: ada, roots: [person("root").signer], rootThreshold };
+      expect(codeOf(() => judgeGenesis(genesisOf(setup), admitKey))).toBe("field-invalid");
+    }
+  });
+
+  test("may not give a key more than 400 days", () => {
+    const now = new Tenant().clock.now;
+    expect(codeOf(() => judgeGenesis(until(now + 400 * DAY), admitKey))).toBe("accepted");
+    expect(codeOf(() => judgeGenesis(until(now + 400 * DAY + 1), admitKey))).toBe("log-lifetime");
+  });
+});
+
+const roleOf = (who: Person, to: string) => () =>
+  ({ type: "operator.role", operator: who.operator, role: to }) as const;
 
 describe("thresholds", () => {
   test("two admins are asked for, besides the subject", () => {

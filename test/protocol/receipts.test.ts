@@ -68,7 +68,7 @@ describe("output", () => {
     }
     const stranger = person("Mallory").sealing;
     expect(codeOf(() => openOutput(result, { receipt, readers, pair: stranger }))).toBe("output-sealed");
-    expect(codeOf(() => openOutput(result, { receipt, readers: [...readers].reverse(), pair: grace.sealing }))).toBe(
+    expect(codeOf(() => openOutput(result, { receipt, readers: readers.toReversed(), pair: grace.sealing }))).toBe(
       "output-sealed",
     );
   });
@@ -95,13 +95,14 @@ describe("output", () => {
   });
 });
 
+const codeOfEnrolment = (setup: Parameters<typeof enrolmentOf>[2]) =>
+  codeOf(() => readEnrolment(enrolmentOf(web, tenant, setup).request, admitKey));
+
 describe("an enrolment request", () => {
   test("is signed by the key whose fingerprint is the device", () => {
-    const read = (setup: Parameters<typeof enrolmentOf>[2]) =>
-      codeOf(() => readEnrolment(enrolmentOf(web, tenant, setup).request, admitKey));
-    expect(read({})).toBe("accepted");
-    expect(read({ over: { device: mail.id } })).toBe("device-id");
-    expect(read({ signer: mail.signer })).toBe("signer-unknown");
+    expect(codeOfEnrolment({})).toBe("accepted");
+    expect(codeOfEnrolment({ over: { device: mail.id } })).toBe("device-id");
+    expect(codeOfEnrolment({ signer: mail.signer })).toBe("signer-unknown");
   });
 
   test("proves the token's secret to whoever holds it", () => {

@@ -21,7 +21,7 @@ const BY_PROGRAMS: Readonly<Record<string, string>> = {
 
 test("each code has a paragraph in the specification, and nothing else has", () => {
   const paragraphs = [...read("protocol/SPEC.md").matchAll(/^\*\*`([a-z0-9-]+)`\*\* .{20,}$/gm)];
-  expect(paragraphs.map(([, code]) => code).toSorted()).toEqual(codes);
+  expect(paragraphs.map(([, code]) => String(code)).toSorted()).toEqual(codes);
 });
 
 test("each code has a vector, but for those that programs give", () => {
