@@ -1,0 +1,46 @@
+// Refusals that a program gives for what it finds on its machine, where its own tests do not come by them.
+import { describe, expect, test } from "vitest";
+import { findAccount } from "../../agent/run/account.ts";
+import { MAX_LEDGER_JOBS } from "../../protocol/limits.ts";
+import { bindTo, deviceOf, jobsOn, openState, receiptsOf } from "../agent/bound.ts";
+import { DAY } from "../cast/clock.ts";
+import { jobFor } from "../cast/job.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { codeOf } from "./refused.ts";
+
+describe("a job for a named user", () => {
+  const agent = { name: "nobody-here", home: "/", uid: 1000 };
+  const find = (name: string, platform: NodeJS.Platform, by = agent) =>
+    codeOf(() => findAccount({ as: "user", name }, by, platform));
+
+  test("is denied to an agent that is not root, and runs under an agent that is", () => {
+    expect(find("root", "linux")).toBe("user-denied");
+    expect(find("root", "linux", { ...agent, uid: 0 })).toBe("accepted");
+    expect(find("root", "linux", { ...agent, name: "root" })).toBe("accepted");
+  });
+
+  test("is more than Windows can do so far", () => {
+    expect(find("Administrator", "win32")).toBe("platform-lacks");
+  });
+});
+
+test("a ledger that is full refuses a new job, and says so in a receipt", async () => {
+  const tenant = new Tenant();
+  const state = openState();
+  bindTo(state, tenant);
+  const device = deviceOf(state);
+  const running = jobsOn(state, tenant);
+  state.run(
+    `INSERT INTO ledger (job, statement, state, accepted, not_before, expires_at, boot_id, may_reboot)
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+     SELECT 'job ' || i, 'statement', 'finished', i, 0, ?, 'boot one', 0 FROM n`,
+    MAX_LEDGER_JOBS,
+    tenant.clock.now + DAY,
+  );
+  const job = jobFor({ tenant, devices: [device] });
+  running.jobs.receive({ envelope: job.envelope, ...job.sealedFor(device) }, { watched: false, asked: false });
+  await running.jobs.stop("agent-stop");
+  expect(receiptsOf(state).map(({ receipt }) => receipt.outcome)).toMatchObject([
+    { type: "refused", code: "ledger-full" },
+  ]);
+});
