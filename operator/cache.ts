@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import type { KeyLogView } from "../protocol/key-view.ts";
+import { refuse } from "../protocol/refusal.ts";
 import { emptyRoster, type Roster, type RosterSnapshot, restoreRoster, snapshotRoster } from "../protocol/roster.ts";
 import { databaseFault } from "./home-lock.ts";
 import { HOME_WAIT_MS } from "./limits.ts";
@@ -115,11 +116,14 @@ export class Cache implements Disposable {
     return row === undefined ? undefined : word(row["id"]);
   }
 
-  /** Adds verified receipts to a device's chain; those that are there stay. */
+  /** Adds verified receipts to a device's chain. Throws `receipt-chain` where another command has kept another one meanwhile. */
   addReceipts(device: string, places: readonly ReceiptPlace[], head: KnownHead): void {
     this.#transact(() => {
       const insert = this.#db.prepare("INSERT OR IGNORE INTO receipt (device, seq, id) VALUES (?, ?, ?)");
-      for (const { seq, id } of places) insert.run(device, seq, id);
+      for (const { seq, id } of places) {
+        insert.run(device, seq, id);
+        if (this.receiptId(device, seq) !== id) throw refuse("receipt-chain", `receipt ${seq} of ${device} is ${id}`);
+      }
       this.#keepKnownHead(device, head);
     });
   }

@@ -1,5 +1,5 @@
 // The commands about jobs.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { addExample, type SetExitCode, withCommon } from "./cli-common.ts";
 import { count, duration, listed, repeated, size } from "./quantity.ts";
 import type { World } from "./world.ts";
@@ -31,7 +31,7 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
     .option("--may-reboot", "ending by a restart of the device is success")
     .option("--wait", "wait for the answers (that is the default)")
     .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
-    .option("--detach", "do not wait")
+    .addOption(new Option("--detach", "do not wait").conflicts(["wait", "waitTimeout"]))
     .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
     .action(async (words, options) =>
       setExitCode(await (await import("./commands/run.ts")).run(world, words, options)),

@@ -21,19 +21,24 @@ export function readSignedJob(envelope: UnverifiedEnvelope, state: KeyLogState):
   return { manifest, statement: statementId(envelope), signers };
 }
 
-/** Names of those whose keys, active or ended, are in this key log and signed. */
-export function signerNames(
+/** Names of those whose keys, active or ended, are in this key log and signed. Throws `signer-unknown` where there are none. */
+export function signerNames(envelope: UnverifiedEnvelope, state: KeyLogState): readonly string[] {
+  const names = knownSigners(envelope, state);
+  if (names.length === 0) throw refuse("signer-unknown", "no key of this tenant's log");
+  return names;
+}
+
+/** The same, with none where only keys signed that are in no operator's term. Throws `signature-bad`. */
+export function knownSigners(
   { payloadType, payload, signatures }: UnverifiedEnvelope,
   state: KeyLogState,
 ): readonly string[] {
   const message = pae(payloadType, payload);
-  const names = signatures.flatMap(({ key, signature }) => {
+  return signatures.flatMap(({ key, signature }) => {
     const term = lastTerm(state, key);
     if (term === undefined) return [];
     if (!verifySignature({ publicKey: keyBytes(term.sig), message, signature }))
       throw refuse("signature-bad", `key ${key}`);
     return [term.to === undefined ? term.name : `${term.name} (key ended)`];
   });
-  if (names.length === 0) throw refuse("signer-unknown", "no key of this tenant's log");
-  return names;
 }

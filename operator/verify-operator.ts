@@ -16,7 +16,7 @@ import { parseStrict } from "../protocol/strict-json.ts";
 import { foldNames } from "./present/fold.ts";
 import { plain } from "./present/escape.ts";
 import { date } from "./present/time.ts";
-import { readSignedJob, signerNames } from "./signed-job.ts";
+import { knownSigners, readSignedJob, signerNames } from "./signed-job.ts";
 import { need, type Reading, type Words } from "./verify-known.ts";
 
 export function jobWords({ envelope, known }: Reading): Words {
@@ -50,8 +50,10 @@ export function keyEventWords({ bytes, envelope, known }: Reading): Words {
   }
   const { keyLog } = need(known);
   const seq = sequenceOf(envelope);
-  if (keyLog.idAt(seq) === id)
-    return { says: [`entry ${seq} of the key log that this home has pinned`], unchecked: [] };
+  if (keyLog.idAt(seq) === id) {
+    const names = knownSigners(envelope, keyLog.state).join(", ") || "a recovery or root key";
+    return { says: [`entry ${seq} of the key log that this home has pinned, signed by ${names}`], unchecked: [] };
+  }
   const { event } = judgeEvent(keyLog.state, bytes, admitKey);
   return { says: [`entry ${event.seq}, ${event.type}: it follows this home's head and would be taken`], unchecked: [] };
 }

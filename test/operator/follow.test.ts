@@ -1,5 +1,5 @@
 // Following a job by what a relay pushes, in whatever order and however often; and holding a stream against what was signed.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../protocol/bytes.ts";
 import { openLive, sealLive } from "../../protocol/output.ts";
@@ -84,6 +84,15 @@ describe("a followed job", () => {
   });
 });
 
+/** What a device keeps of this text. */
+function kept(text: string, limit = 1024) {
+  const bytes = utf8(text);
+  const tailAt = Math.max(limit, bytes.length - limit);
+  return [
+    { stream: "stdout", size: bytes.length, head: bytes.subarray(0, limit), tail: bytes.subarray(tailAt) },
+  ] as const;
+}
+
 describe("a stream", () => {
   const reader = device("reader").sealing;
   const statement = digestOf("statement");
@@ -97,15 +106,6 @@ describe("a stream", () => {
       stream.read(at + 1, sealLive(contentKey, at + 1, { type: "output", stream: "stdout", bytes: utf8(text) }));
     }
     return stream;
-  }
-
-  /** What a device keeps of this text. */
-  function kept(text: string, limit = 1024) {
-    const bytes = utf8(text);
-    const tailAt = Math.max(limit, bytes.length - limit);
-    return [
-      { stream: "stdout", size: bytes.length, head: bytes.subarray(0, limit), tail: bytes.subarray(tailAt) },
-    ] as const;
   }
 
   test("agrees with an output that it is the beginning of", () => {

@@ -1,6 +1,6 @@
 // What people see: folded names, equal results together, escaped text, quoting for shells, tables, times.
 import { describe, expect, test } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { execFileSync } from "node:child_process";
 import { utf8 } from "../../protocol/bytes.ts";
 import { Fault } from "../../operator/fault.ts";

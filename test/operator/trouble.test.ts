@@ -3,7 +3,10 @@ import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectDone, MAIN, OperatorHouse, type Ran, runProgram } from "./house.ts";
+import { openHome, writeGrant } from "../../operator/home.ts";
+import { grantFor } from "../../operator/unlock.ts";
+import { deriveOperatorKeys } from "../../protocol/passphrase.ts";
+import { expectDone, MAIN, OperatorHouse, PASSPHRASE, type Ran, runProgram } from "./house.ts";
 
 let house: OperatorHouse;
 
@@ -91,6 +94,19 @@ function onFullDisk(args: readonly string[]): Promise<Ran> {
   const limited = `trap '' XFSZ; ulimit -f 0; exec ${words.map((word) => `'${word}'`).join(" ")}`;
   return runProgram("-c", [limited], { program: "/bin/sh" });
 }
+
+test("access that has ended is said, and the passphrase renews it", async () => {
+  const home = copyOfHome("late");
+  const { config, setupSecret, access } = openHome(home, process.platform);
+  const { operator, tenant } = config;
+  const keys = await deriveOperatorKeys(PASSPHRASE, { operator, generation: 0, setupSecret });
+  const grant = grantFor(access, { tenant, operator, keys, now: Date.now() - 400 * 24 * 3_600_000 });
+  writeGrant(home, grant);
+  const late = await house.run(["devices", "--home", home]);
+  expect([late.code, late.stderr]).toEqual([1, expect.stringContaining("keybound: access-expired: ")]);
+  await house.package("renewing.json", ["--home", home]);
+  expectDone(await house.run(["devices", "--home", home]));
+});
 
 test("the second of two commands that write waits, then says that the home is busy", async () => {
   const lock = new DatabaseSync(join(house.home, "lock.db"));
