@@ -32,12 +32,22 @@ export type Roster = {
   head: LogPlace | undefined;
   keySeq: number;
   readonly devices: Map<string, RosterDevice>;
+  /** Device ids by name in small letters. */
+  readonly names: Map<string, string>;
   readonly groups: Map<string, Set<string>>;
   readonly tokens: Map<string, RosterToken>;
 };
 
 export function emptyRoster(tenant: string): Roster {
-  return { tenant, head: undefined, keySeq: 0, devices: new Map(), groups: new Map(), tokens: new Map() };
+  return {
+    tenant,
+    head: undefined,
+    keySeq: 0,
+    devices: new Map(),
+    names: new Map(),
+    groups: new Map(),
+    tokens: new Map(),
+  };
 }
 
 /** Plain data of a roster, to be stored as JSON; `roster` is `restoreRoster`'s. */
@@ -67,6 +77,7 @@ export function restoreRoster(snapshot: RosterSnapshot): Roster {
     head: snapshot.head,
     keySeq: snapshot.keySeq,
     devices: new Map(snapshot.devices.map((device) => [device.device, device])),
+    names: new Map(snapshot.devices.map(({ device, name }) => [name.toLowerCase(), device])),
     groups: new Map(snapshot.groups.map(([group, devices]) => [group, new Set(devices)])),
     tokens: new Map(snapshot.tokens.map((token) => [token.token, token])),
   };
@@ -153,7 +164,7 @@ function planned(roster: Roster, event: RosterEvent): () => void {
       return admission(roster, event);
     case "device.name":
       checkNameFree(roster, event);
-      return change(roster, event.device, { name: event.name });
+      return renaming(roster, event);
     case "device.class":
       return change(roster, event.device, { class: event.class });
     case "device.remove":
@@ -183,6 +194,7 @@ function admission(roster: Roster, event: Extract<RosterEvent, { type: "device.a
     if (token !== undefined) roster.tokens.set(token.token, { ...token, uses: token.uses + 1 });
     const via = token === undefined ? {} : { token: token.token };
     roster.devices.set(device, { device, sig, enc, name, class: deviceClass, request, since, ...via });
+    roster.names.set(name.toLowerCase(), device);
     for (const group of event.groups) groupOf(roster, group).add(device);
   };
 }
@@ -206,16 +218,26 @@ function regrouping(roster: Roster, event: Extract<RosterEvent, { type: "group.c
 }
 
 function removal(roster: Roster, device: string): () => void {
-  known(roster, device);
+  const { name } = known(roster, device);
   return () => {
     roster.devices.delete(device);
+    roster.names.delete(name.toLowerCase());
     for (const members of roster.groups.values()) members.delete(device);
   };
 }
 
-function change(roster: Roster, device: string, changed: Partial<RosterDevice>): () => void {
+function change(roster: Roster, device: string, changed: Pick<RosterDevice, "class">): () => void {
   const before = known(roster, device);
   return () => void roster.devices.set(device, { ...before, ...changed });
+}
+
+function renaming(roster: Roster, { device, name }: { device: string; name: string }): () => void {
+  const before = known(roster, device);
+  return () => {
+    roster.names.delete(before.name.toLowerCase());
+    roster.names.set(name.toLowerCase(), device);
+    roster.devices.set(device, { ...before, name });
+  };
 }
 
 function known(roster: Roster, id: string): RosterDevice {
@@ -225,8 +247,8 @@ function known(roster: Roster, id: string): RosterDevice {
 }
 
 function checkNameFree(roster: Roster, { device, name }: { device: string; name: string }): void {
-  const taken = [...roster.devices.values()].find((other) => other.name.toLowerCase() === name.toLowerCase());
-  if (taken !== undefined && taken.device !== device) throw refuse("roster-name-taken", name);
+  const taken = roster.names.get(name.toLowerCase());
+  if (taken !== undefined && taken !== device) throw refuse("roster-name-taken", name);
 }
 
 function groupOf(roster: Roster, group: string): Set<string> {

@@ -48,8 +48,9 @@ describe("a key to seal to", () => {
   });
 });
 
+const header = (chars: number) => ({ type: "failed", message: "x".repeat(chars) });
+
 test("a frame whose header is too long for its reader is not written", () => {
-  const header = (chars: number) => ({ type: "failed", message: "x".repeat(chars) });
   expect(() => writeFrame(header(70_000))).toThrow("internal error");
   expect(writeFrame(header(60_000)).length).toBeGreaterThan(60_000);
 });

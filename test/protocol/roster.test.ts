@@ -41,6 +41,7 @@ describe("a device", () => {
     expect(log.roster.devices.get(web.id)).toMatchObject({ name: "www", class: "critical" });
     log.append({ type: "device.remove", device: web.id }, [ada.signer]);
     expect(log.roster.groups.get("servers")).toEqual(new Set());
+    expect(log.roster.names).toEqual(new Map());
     expect(codeOf(() => log.append({ type: "device.remove", device: web.id }, [ada.signer]))).toBe(
       "roster-device-unknown",
     );
