@@ -270,5 +270,8 @@ export function isRefusalCode(text: string): text is RefusalCode {
 
 // A detail may quote what a stranger wrote: it is cut, and nothing in it can steer a terminal or break a log line.
 function printable(detail: string): string {
-  return detail.slice(0, MAX_DETAIL_CHARS).toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
+  return detail
+    .slice(0, MAX_DETAIL_CHARS)
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }
