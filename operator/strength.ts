@@ -45,7 +45,7 @@ export async function checkStrength(
 }
 
 /** Words of names, as an attacker would take them apart; the product's name among them. */
-export function knownWords(names: readonly string[]): readonly string[] {
+function knownWords(names: readonly string[]): readonly string[] {
   const parts = names.flatMap((name) => [name, ...name.split(/[^\p{L}\p{N}]+/u)]);
   return [...new Set([...parts, "keybound"])].filter((part) => part.length > 1);
 }

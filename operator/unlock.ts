@@ -48,7 +48,7 @@ export async function sendCheckpoint({ session, keys }: Unlocked): Promise<void>
 }
 
 /** This operator's own entry in the key log. Throws `key-not-active`. */
-export function ownOperator(state: KeyLogState, operator: string): Operator {
+function ownOperator(state: KeyLogState, operator: string): Operator {
   const own = state.operators.find((candidate) => candidate.operator === operator);
   if (own === undefined) throw new Fault("key-not-active", `operator ${operator}`);
   return own;

@@ -99,7 +99,7 @@ function namesIn(roster: Roster, group: string): readonly string[] {
   return members.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 
-export function requireGroup(roster: Roster, group: string): ReadonlySet<string> {
+function requireGroup(roster: Roster, group: string): ReadonlySet<string> {
   const members = roster.groups.get(group);
   if (members === undefined) throw new Fault("group-unknown", group);
   return members;

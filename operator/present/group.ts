@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { KeptStream } from "../../protocol/output.ts";
 import type { DeviceResult, Target } from "../watch-jobs.ts";
 import { foldNames } from "./fold.ts";
-import { resultHint, resultWords } from "./result-words.ts";
+import { hasSucceeded, resultHint, resultWords } from "./result-words.ts";
 
 export type Group = {
   /** Folded names of the devices. */
@@ -11,6 +11,7 @@ export type Group = {
   readonly count: number;
   readonly words: string;
   readonly hint: string | undefined;
+  readonly ok: boolean;
   readonly output: readonly KeptStream[];
 };
 
@@ -36,6 +37,7 @@ function groupOf(pairs: readonly Pair[]): Group {
     count: pairs.length,
     words: resultWords(first.result),
     hint: resultHint(first.result),
+    ok: hasSucceeded(first.result),
     output: outputOf(first.result),
   };
 }

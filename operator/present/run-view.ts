@@ -4,6 +4,7 @@ import { type Followed } from "../follow-job.ts";
 import { say } from "../desk.ts";
 import type { DeviceResult, Target, Watcher } from "../watch-jobs.ts";
 import type { World } from "../world.ts";
+import { coloured } from "./colour.ts";
 import { type Group, groupResults, outputOf } from "./group.ts";
 import { LineWriter, RawWriter } from "./output-writer.ts";
 import { hasSucceeded, resultHint, resultWords } from "./result-words.ts";
@@ -70,9 +71,11 @@ export function printGroups(world: World, ended: readonly Ended[]): void {
   for (const group of groupResults(answered(ended))) printGroup(world, group);
 }
 
-function printGroup(world: World, { names, count, words, hint, output }: Group): void {
+function printGroup(world: World, { names, count, words, hint, ok, output }: Group): void {
   const line = "-".repeat(Math.min(60, world.stdout.columns ?? 60));
-  world.stdout.write(`${line}\n${names} (${count}): ${words}\n${line}\n`);
+  const text = `${names} (${count}): ${words}`;
+  const head = coloured(world, world.stdout, { as: ok ? "green" : "red", text });
+  world.stdout.write(`${line}\n${head}\n${line}\n`);
   for (const kept of output) {
     const writer = new RawWriter(kept.stream === "stdout" ? world.stdout : world.stderr);
     const left = writer.finish(kept, 0);
@@ -87,7 +90,8 @@ export function answered(ended: readonly Ended[]): readonly { target: Target; re
 }
 
 function sayResult(world: World, { device }: Target, result: DeviceResult): void {
-  say(world, `${device.name}: ${resultWords(result)}`);
+  const text = `${device.name}: ${resultWords(result)}`;
+  say(world, coloured(world, world.stderr, { as: "red", text }));
   const hint = resultHint(result);
   if (hint !== undefined) say(world, `hint: ${hint}`);
 }

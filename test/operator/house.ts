@@ -26,17 +26,20 @@ export class OperatorHouse implements AsyncDisposable {
   /** What the programs dial: the relay, or whoever stands before it. */
   readonly url: string;
   readonly #agents: ChildProcess[] = [];
+  readonly #relayFolder: string;
 
-  private constructor(relay: RunningRelay, url: string | undefined) {
+  private constructor(relay: RunningRelay, relayFolder: string, url: string | undefined) {
     this.relay = relay;
+    this.#relayFolder = relayFolder;
     this.url = url ?? relay.url;
     writeFileSync(this.passphraseFile, `${PASSPHRASE}\n`);
   }
 
   /** `names` are hosts that are dialled in front of the relay; `clockOffMs` is what its clock is ahead. */
   static async open({ front, clockOffMs = 0 }: { front?: string; clockOffMs?: number } = {}): Promise<OperatorHouse> {
+    const folder = mkdtempSync(join(tmpdir(), "keybound-operator-relay-"));
     const relay = await startRelay({
-      folder: mkdtempSync(join(tmpdir(), "keybound-operator-relay-")),
+      folder,
       listen: { host: "127.0.0.1", port: 0 },
       ...(front === undefined ? {} : { names: [new URL(front).host] }),
       now: () => Date.now() + clockOffMs,
@@ -44,7 +47,7 @@ export class OperatorHouse implements AsyncDisposable {
       random: (bytes) => new Uint8Array(randomBytes(bytes)),
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     });
-    return new OperatorHouse(relay, front);
+    return new OperatorHouse(relay, folder, front);
   }
 
   path(name: string): string {
@@ -102,7 +105,7 @@ export class OperatorHouse implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#agents.map(ended));
     await this.relay.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, this.#relayFolder]) rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -17,9 +17,13 @@ beforeAll(async () => {
 afterAll(() => house[Symbol.asyncDispose]());
 
 /** Runs the operator's program on a terminal and types these answers. */
-async function typed(args: readonly string[], steps: Steps): Promise<Screen> {
+async function typed(
+  args: readonly string[],
+  steps: Steps,
+  colour: "NO_COLOR" | "COLOUR" = "NO_COLOR",
+): Promise<Screen> {
   const script = house.path("script.json");
-  const env = { KEYBOUND_HOME: house.home, TERM: "xterm", NO_COLOR: "1" };
+  const env = { KEYBOUND_HOME: house.home, TERM: "xterm", [colour]: "1" };
   writeFileSync(script, JSON.stringify({ command: [process.execPath, MAIN, ...args], env, steps }));
   const ran = expectDone(
     await runProgram(join(import.meta.dirname, "at-terminal.py"), [script], { program: "python3" }),
@@ -71,6 +75,14 @@ test("devices answer in a table that goes away, and their equal results stand to
   expect(screen).toContain("web[1-2] (2): exited 0\r\n");
   expect(screen).toContain("\\u{1b}[31mred");
   await Promise.all(devices.map((device) => device.close()));
+});
+
+test("a result is coloured on a terminal, unless NO_COLOR asks for none", async () => {
+  const [newest]: { job: string }[] = JSON.parse(expectDone(await house.run(["jobs", "--json"])).stdout);
+  const show = ["job", "show", newest?.job ?? ""];
+  expect((await typed(show, [], "COLOUR")).screen).toContain("\u001b[32mweb[1-2] (2): exited 0\u001b[0m");
+  expect((await typed(show, [])).screen).not.toContain("\u001b[32m");
+  expect(expectDone(await house.run(show)).stdout).not.toContain("\u001b[32m");
 });
 
 test("a removal asks, and a no changes nothing", async () => {
