@@ -24,10 +24,10 @@ export async function performQuickstart(options: PerformanceOptions): Promise<nu
   const startedAt = performance.now();
   try {
     page.line("Keybound's quickstart: a relay, a device and an operator as processes on this machine.");
-    await tellStory(new Scene(stage, page), attacks);
+    const desk = await tellStory(new Scene(stage, page), attacks);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     page.end(`All of it held: a job was run and proved, and every attack refused, in ${seconds} s.`, "green");
-    if (keep) await stayUp(stage, page, signal);
+    if (keep) await stayUp(stage, page, { desk, signal });
     return 0;
   } catch (error) {
     if (signal.aborted) options.err.write(`\nquickstart was stopped (${String(signal.reason)}), and has cleared up\n`);
@@ -41,15 +41,17 @@ function explain(error: unknown, stage: Stage, { err }: PerformanceOptions): voi
   for (const { file, lines } of stage.tails()) err.write(`\nthe end of ${file}:\n  ${lines.join("\n  ")}\n`);
 }
 
-async function stayUp(stage: Stage, page: Page, signal: AbortSignal): Promise<void> {
+async function stayUp(
+  stage: Stage,
+  page: Page,
+  { desk, signal }: { desk: string; signal: AbortSignal },
+): Promise<void> {
   const home = ["--home", stage.path("home")];
   const passphrase = ["--passphrase-file", stage.path("passphrase")];
   const state = ["--state", stage.path("desk")];
   page.line("\nIt stays up until Ctrl-C, and then goes without a trace. In another terminal:\n");
   page.command(typed([`${BIN}/keybound`, "devices", ...home]));
-  page.command(
-    typed([`${BIN}/keybound`, "run", "--all", "--wait-timeout", "5s", ...home, ...passphrase, "--", "uptime"]),
-  );
+  page.command(typed([`${BIN}/keybound`, "run", "--on", desk, ...home, ...passphrase, "--", "uptime"]));
   page.command(typed([`${BIN}/keybound`, "jobs", ...home]));
   page.command(typed([`${BIN}/keybound-agent`, "status", ...state]));
   page.command(typed([`${BIN}/keybound-agent`, "journal", ...state]));

@@ -16,14 +16,13 @@ const PASSPHRASE_CHARS = 32;
 /** The file into which the real job writes a line each time that it runs. */
 const TRACE = "ran.txt";
 
-/** Tells the whole story. Throws `StoryFailed` at the first thing that is not so. */
-export async function tellStory(scene: Scene, attacks: readonly Attack[] = ATTACKS): Promise<void> {
+/** Tells the whole story, and answers the device's name. Throws `StoryFailed` at the first thing that is not so. */
+export async function tellStory(scene: Scene, attacks: readonly Attack[] = ATTACKS): Promise<string> {
   await setUp(scene);
   const job = await runRealJob(scene);
-  await withAttacker(scene, job, async (siege) => {
-    for (const attack of attacks) await survive(siege, attack);
-  });
+  const desk = await besiege(scene, job, attacks);
   await lookBack(scene, attacks);
+  return desk;
 }
 
 async function setUp(scene: Scene): Promise<void> {
@@ -68,7 +67,8 @@ async function runRealJob(scene: Scene): Promise<string> {
   return job;
 }
 
-async function withAttacker(scene: Scene, job: string, attack: (siege: Siege) => Promise<void>): Promise<void> {
+/** Plays every attack on the device, and answers its name. */
+async function besiege(scene: Scene, job: string, attacks: readonly Attack[]): Promise<string> {
   scene.page.line(
     "\nNow somebody has stolen Ada's home folder and taken over the relay. They can read, delay, copy and",
   );
@@ -77,7 +77,8 @@ async function withAttacker(scene: Scene, job: string, attack: (siege: Siege) =>
   const desk = attacker.device(scene.deviceOf("desk")).name;
   const off = () => scene.agentOff("desk");
   const on = () => scene.agentOn("desk", "connected");
-  await attack({ scene, attacker, desk, job, off, on });
+  for (const attack of attacks) await survive({ scene, attacker, desk, job, off, on }, attack);
+  return desk;
 }
 
 async function survive(siege: Siege, { title, code, play }: Attack): Promise<void> {
