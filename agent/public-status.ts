@@ -66,17 +66,26 @@ export function statusOf(state: State, at: number): Status {
   };
 }
 
-/** Replaces the public file in one step. Job sources, outputs and keys are not in it. */
+/**
+ * Replaces the public file in one step, as the only writer of this state: `bind` beside a running agent writes it too, and
+ * what was read last is what stays. Job sources, outputs and keys are not in it. Not to be called inside a transaction.
+ */
 export function writePublicStatus({ publicStatus }: Paths, state: State, at: number): void {
-  const temporary = `${publicStatus}.new`;
+  state.write("public status", () =>
+    replaceFile(publicStatus, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`),
+  );
+}
+
+function replaceFile(path: string, content: string): void {
+  const temporary = `${path}.new`;
   const file = openSync(temporary, "w", 0o644);
   try {
-    writeSync(file, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`);
+    writeSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, publicStatus);
+  renameSync(temporary, path);
 }
 
 function count(state: State, sql: string): number {

@@ -1,0 +1,10 @@
+// A thread that writes the public status of a state again and again, as `bind` and a running agent may at one time.
+import { workerData } from "node:worker_threads";
+import { pathsIn } from "../../agent/paths.ts";
+import { writePublicStatus } from "../../agent/public-status.ts";
+import { State } from "../../agent/state.ts";
+
+const folder = String(workerData);
+const state = State.open(folder);
+for (let at = 1; at <= 200; at++) writePublicStatus(pathsIn(folder), state, at);
+state.close();
