@@ -13,7 +13,7 @@ import { OwnerChanged, OwnerState } from "./owner-state.ts";
 import type { Paths } from "./paths.ts";
 import { writePublicStatus } from "./public-status.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
-import { Service } from "./service.ts";
+import { Tenure } from "./tenure.ts";
 import type { State } from "./state.ts";
 
 export type DaemonOptions = {
@@ -75,7 +75,7 @@ async function serveOwner(owner: Owner, options: DaemonOptions, signal: AbortSig
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted || !owned.isCurrent()) stop();
   log.info({ tenant: owner.tenant, device: owner.device, host: machine.host }, "serving the owner");
-  await new Service(owned, { ...options, onFault }).serve(ending.signal);
+  await new Tenure(owned, { ...options, onFault }).serve(ending.signal);
   signal.removeEventListener("abort", stop);
   if (faults.length > 0) throw faults[0];
   if (!signal.aborted) log.info("the owner has changed");

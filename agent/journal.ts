@@ -1,6 +1,6 @@
 // The journal: a hash-chained record of everything that this device accepted, refused, ran, and of every owner it had.
 // It outlives owners. It proves order and completeness to whoever knows a later hash, such as the one in a receipt.
-import { primitives } from "#primitives";
+import { digest } from "../protocol/digest.ts";
 import { concat, fromBase64url, toBase64url, utf8 } from "../protocol/bytes.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
 import { AgentFault } from "./fault.ts";
@@ -112,5 +112,5 @@ function lineOf(row: Row): JournalLine {
 function chain(before: string, entry: string): string {
   const hash = fromBase64url(before);
   if (hash === undefined) throw new Error("internal error: a journal hash that is no digest");
-  return toBase64url(primitives.sha256(concat(hash, utf8(entry))));
+  return digest(concat(hash, utf8(entry)));
 }

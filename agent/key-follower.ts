@@ -1,5 +1,5 @@
 // Following the owner's key log: fetches what is missing, judges each entry, keeps it before acting on it.
-import { Refusal } from "../protocol/refusal.ts";
+import { Refusal, type RefusalCode } from "../protocol/refusal.ts";
 import type { AdmitKey } from "../protocol/key-admission.ts";
 import { judgeEvent, noteFork } from "../protocol/key-log.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
@@ -14,17 +14,26 @@ export async function loadAdmission(): Promise<AdmitKey> {
   return admitKey;
 }
 
+/** Refusals of an entry that stands beside our line, and may be evidence of a second one. */
+const BESIDE_OUR_LINE: readonly RefusalCode[] = ["log-fork", "log-gap", "signer-revoked"];
+
 /**
- * Takes entries from place `from` on, as far as they are good. Throws the refusal of the first that is not; those before
- * it are kept. An entry at a place that is taken already by another is kept as evidence.
+ * Takes entries that follow ours, in their order. One that stands beside our line is kept as evidence where it is any
+ * (SPEC 4.6). Throws `log-gap` where entries before one are missing, or the refusal of one that is not good; what was
+ * taken before it is kept.
  */
 export function takeKeyEntries(
   owned: OwnerState,
-  { from, entries, admit, now }: { from: number; entries: readonly Uint8Array[]; admit: AdmitKey; now: number },
+  { entries, admit, now }: { entries: readonly Uint8Array[]; admit: AdmitKey; now: number },
 ): void {
-  for (const [i, bytes] of entries.entries()) {
-    if (from + i <= owned.keyState.head.seq) noteEvidence(owned, bytes, now);
-    else takeNext(owned, { bytes, admit, now });
+  for (const bytes of entries) {
+    try {
+      takeNext(owned, { bytes, admit, now });
+    } catch (error) {
+      if (!(error instanceof Refusal && BESIDE_OUR_LINE.includes(error.code))) throw error;
+      noteEvidence(owned, bytes, now);
+      if (error.code === "log-gap") throw error;
+    }
   }
 }
 
@@ -70,7 +79,7 @@ export async function fetchKeyLog(
     const from = owned.keyState.head.seq + 1;
     const { header, parts } = await connection.request({ type: "read-log", log: "key", from });
     if (header.type !== "log") throw new Error(`a relay answered read-log with ${header.type}`);
-    takeKeyEntries(owned, { from, entries: parts, admit, now: now() });
+    takeKeyEntries(owned, { entries: parts, admit, now: now() });
     more = header.more && parts.length > 0;
   }
 }

@@ -14,8 +14,8 @@ export const MAX_PENDING_FRAMES = 128;
 export const MAX_PENDING_BYTES = 24 * 1024 * 1024;
 /** The public status file is written at most once in this time. */
 export const STATUS_EVERY_MS = 500;
-/** Receipts on their way to the relay at one time. */
-export const MAX_UPLOADS = 4;
+/** A relay that had no room for a receipt is offered it again after this. */
+export const UPLOAD_RETRY_MS = 60_000;
 /** Reconnecting: the first wait is up to this, doubled each time up to the cap, each drawn at random from the whole span. */
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_CAP_MS = 60_000;

@@ -1,6 +1,5 @@
 // The output of an ended job, sealed to the readers that its manifest names, and what the receipt says of it.
-import { primitives } from "#primitives";
-import { toBase64url } from "../protocol/bytes.ts";
+import { digest } from "../protocol/digest.ts";
 import { type KeptStream, sealOutput, summaryOf } from "../protocol/output.ts";
 import type { Receipt, StreamSummary } from "../protocol/receipt.ts";
 import type { Random } from "../protocol/seal.ts";
@@ -21,7 +20,7 @@ export function sealResult(
   const sealed = sealOutput(written, { readers, statement, random });
   return {
     sealed,
-    named: { sha256: toBase64url(primitives.sha256(sealed)), size: sealed.length },
+    named: { sha256: digest(sealed), size: sealed.length },
     output: written.map(summaryOf),
   };
 }

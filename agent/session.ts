@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { toBase64url } from "../protocol/bytes.ts";
 import { readCheckpoint } from "../protocol/checkpoint.ts";
 import { followDeviceEntry } from "../protocol/device-entry.ts";
+import { MAX_CLOCK_AHEAD_MS } from "../protocol/limits.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { LogPlace } from "../protocol/fields.ts";
 import { takeInventory } from "./inventory.ts";
@@ -164,8 +165,12 @@ export class Session {
 
   async #grow(from: number, entries: readonly Uint8Array[]): Promise<void> {
     const { owned, now, jobs, onChange } = this.#options;
-    if (from > owned.keyState.head.seq + 1) return this.#follow(from + entries.length - 1);
-    takeKeyEntries(owned, { from, entries, admit: await loadAdmission(), now: now() });
+    try {
+      takeKeyEntries(owned, { entries, admit: await loadAdmission(), now: now() });
+    } catch (error) {
+      if (!(error instanceof Refusal && error.code === "log-gap")) throw error;
+      await this.#follow(from + entries.length - 1);
+    }
     jobs.keysChanged();
     onChange();
   }
@@ -175,6 +180,8 @@ export class Session {
     const { owned, now } = this.#options;
     const { checkpoint, operator, place } = readCheckpoint(bytes, keyLogView(owned.state, owned.keyState));
     if (place === "ahead") await this.#follow(checkpoint.keyHead.seq);
+    // One that is dated ahead would vouch for a time that has not come (SPEC 4.5).
+    if (checkpoint.time > now() + MAX_CLOCK_AHEAD_MS) return;
     owned.write("vouch", (state) => {
       addVouch(state, operator, checkpoint.time);
       raiseFloor(state, checkpoint.time, now());

@@ -1,16 +1,25 @@
 // Getting receipts to the relay: in order, results before their receipts, again after every reconnect until each is confirmed.
 import type { Logger } from "pino";
 import { RESULT_PART_BYTES } from "../protocol/limits.ts";
+import { UPLOAD_RETRY_MS } from "./limits.ts";
 import { confirmStored, type OutboxReceipt, waitingReceipts } from "./outbox.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { type RelayConnection, RelayFailure } from "./relay-connection.ts";
 
-export type UploadsOptions = { readonly owned: OwnerState; readonly now: () => number; readonly log: Logger };
+export type UploadsOptions = {
+  readonly owned: OwnerState;
+  readonly now: () => number;
+  readonly log: Logger;
+  /** The state can no longer be written. */
+  readonly onFault: (error: unknown) => void;
+};
 
 export class Uploads {
   readonly #options: UploadsOptions;
   #connection: RelayConnection | undefined;
   #running: Promise<void> | undefined;
+  #isWanted = false;
+  #retry: NodeJS.Timeout | undefined;
   #sent = 0;
 
   constructor(options: UploadsOptions) {
@@ -25,14 +34,14 @@ export class Uploads {
   }
 
   disconnected(): void {
+    clearTimeout(this.#retry);
     this.#connection = undefined;
   }
 
   /** A receipt was written. */
   wake(): void {
-    this.#running ??= this.#drain().finally(() => {
-      this.#running = undefined;
-    });
+    this.#isWanted = true;
+    this.#running ??= this.#drain();
   }
 
   /** Settles when nothing waits or the connection is gone. */
@@ -40,7 +49,16 @@ export class Uploads {
     await this.#running;
   }
 
+  // Between the last look at the wish and the end nothing else can run, so no wish is lost.
   async #drain(): Promise<void> {
+    while (this.#isWanted) {
+      this.#isWanted = false;
+      await this.#sendWaiting();
+    }
+    this.#running = undefined;
+  }
+
+  async #sendWaiting(): Promise<void> {
     for (;;) {
       const connection = this.#connection;
       const [next] = connection?.isOpen
@@ -52,22 +70,36 @@ export class Uploads {
     }
   }
 
-  /** Whether to go on with the next one. */
+  /** Whether to go on with the next one. Throws where the state cannot be written. */
   async #upload(connection: RelayConnection, receipt: OutboxReceipt): Promise<boolean> {
-    const { owned, now, log } = this.#options;
+    const { owned, now, log, onFault } = this.#options;
     try {
       await sendReceipt(connection, receipt);
+    } catch (error) {
+      if (connection !== this.#connection || !(error instanceof RelayFailure)) return false;
+      log.warn({ receipt: receipt.seq, code: error.code }, "the relay did not take a receipt");
+      return this.#pass(error.code);
+    }
+    try {
       confirmStored(owned, receipt.seq, now());
       return true;
     } catch (error) {
-      if (connection !== this.#connection) return this.#connection !== undefined;
-      if (!(error instanceof RelayFailure)) return false;
-      // The relay's word is not believed: the receipt stays here, and is offered again on the next connection.
-      log.warn({ receipt: receipt.seq, code: error.code }, "the relay did not take a receipt");
-      return true;
+      onFault(error);
+      return false;
     }
   }
+
+  /** The relay's word is not believed: the receipt stays, and is offered again later, on this connection or the next. */
+  #pass(code: string): boolean {
+    if (!FOR_NOW.includes(code)) return true;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.wake(), UPLOAD_RETRY_MS);
+    return false;
+  }
 }
+
+/** A relay that is full or busy says so of itself, not of the receipt. */
+const FOR_NOW: readonly string[] = ["busy", "quota", "rate-limited"];
 
 /** Sends a result in parts, then its receipt. Resolves once the relay has stored both. */
 export async function sendReceipt(

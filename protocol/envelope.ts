@@ -1,7 +1,7 @@
 // The DSSE 1.0 envelope: reading it believes nothing, a statement's identity is never taken from it (SPEC 2).
+import { digest } from "./digest.ts";
 import * as v from "valibot";
-import { primitives } from "#primitives";
-import { concat, fromBase64Envelope, fromBase64url, text, toBase64, toBase64url, utf8 } from "./bytes.ts";
+import { concat, fromBase64Envelope, fromBase64url, text, toBase64, utf8 } from "./bytes.ts";
 import { MAX_ENVELOPE_BYTES, MAX_SIGNATURES } from "./limits.ts";
 import { refuse } from "./refusal.ts";
 import { SIGNATURE_BYTES, type Signer } from "./signature.ts";
@@ -48,7 +48,7 @@ export function pae(type: string, payload: Uint8Array): Uint8Array {
 
 /** A statement's identity: base64url of SHA-256 over its PAE, whatever envelope carries it (SPEC 2.4). */
 export function statementId(envelope: Pick<UnverifiedEnvelope, "payloadType" | "payload">): string {
-  return toBase64url(primitives.sha256(pae(envelope.payloadType, envelope.payload)));
+  return digest(pae(envelope.payloadType, envelope.payload));
 }
 
 /** Takes an envelope apart. Throws an `envelope-*` refusal; the payload is not parsed. */

@@ -1,7 +1,7 @@
 // The body of a job: everything that decides what happens on the device, sealed to it and named by hash in the manifest (SPEC 8.3).
+import { digest } from "./digest.ts";
 import * as v from "valibot";
-import { primitives } from "#primitives";
-import { fromBase64url, toBase64url } from "./bytes.ts";
+import { fromBase64url } from "./bytes.ts";
 import { Digest, label, readFields, whole, Word } from "./fields.ts";
 import {
   MAX_ARGUMENT_CHARS,
@@ -76,5 +76,5 @@ export function readBody(bytes: Uint8Array): JobBody {
 /** The body's bytes and what a manifest says of them. */
 export function writeBody(body: JobBody): { bytes: Uint8Array; named: { sha256: string; size: number } } {
   const bytes = encodeStrict(body);
-  return { bytes, named: { sha256: toBase64url(primitives.sha256(bytes)), size: bytes.length } };
+  return { bytes, named: { sha256: digest(bytes), size: bytes.length } };
 }

@@ -1,5 +1,5 @@
 // Output as it travels: the kept bytes of a job sealed to its readers, and the live stream while it runs (SPEC 7.3, 7.4).
-import { primitives } from "#primitives";
+import { digest } from "./digest.ts";
 import { concat, toBase64url } from "./bytes.ts";
 import { keyBytes } from "./key-state.ts";
 import { CHUNK_BYTES, WRAP_BYTES } from "./limits.ts";
@@ -34,7 +34,7 @@ export function summaryOf({ stream, size, head, tail }: KeptStream): Receipt["ou
     size,
     head: head.length,
     tail: tail.length,
-    sha256: toBase64url(primitives.sha256(concat(head, tail))),
+    sha256: digest(concat(head, tail)),
   };
 }
 
@@ -46,7 +46,7 @@ export function openOutput(
   result: Uint8Array,
   { receipt, readers, pair }: { receipt: Receipt; readers: readonly string[]; pair: SealingPair },
 ): readonly KeptStream[] {
-  if (receipt.result?.size !== result.length || receipt.result.sha256 !== toBase64url(primitives.sha256(result))) {
+  if (receipt.result?.size !== result.length || receipt.result.sha256 !== digest(result)) {
     throw refuse("output-digest", `${result.length} bytes, the receipt names ${receipt.result?.size ?? 0}`);
   }
   const use: WrapUse = { purpose: "job-output", statement: receipt.statement };

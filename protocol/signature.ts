@@ -1,4 +1,5 @@
 // The one place where an Ed25519 signature is made or checked, under the profile of SPEC 3.2.
+import { digest } from "./digest.ts";
 import { primitives } from "#primitives";
 import { equal, toBase64url, utf8 } from "./bytes.ts";
 import type { Primitives } from "./primitives/types.ts";
@@ -45,7 +46,7 @@ export function verifySignature(
 
 /** RFC 7638 thumbprint of an Ed25519 (or, named so, X25519) public key in the JWK form of RFC 8037 2: 43 characters. */
 export function thumbprint(publicKey: Uint8Array, curve: "Ed25519" | "X25519" = "Ed25519"): string {
-  return toBase64url(primitives.sha256(utf8(`{"crv":"${curve}","kty":"OKP","x":"${toBase64url(publicKey)}"}`)));
+  return digest(utf8(`{"crv":"${curve}","kty":"OKP","x":"${toBase64url(publicKey)}"}`));
 }
 
 function isSmallOrder(point: Uint8Array): boolean {

@@ -1,6 +1,5 @@
 // The one door: from bytes that anybody may have sent to a job that this device may run (SPEC 8.2). Nothing else makes one.
-import { primitives } from "#primitives";
-import { toBase64url } from "./bytes.ts";
+import { digest } from "./digest.ts";
 import { isFresh, type Vouches } from "./checkpoint.ts";
 import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import { type JobManifest, readManifest } from "./job.ts";
@@ -125,7 +124,7 @@ export class RunnableJob {
     const bytes = contentKey === undefined ? undefined : openStream(contentKey, body);
     if (bytes === undefined) throw refuse("body-sealed");
     const { sha256, size } = job.manifest.body;
-    if (bytes.length !== size || toBase64url(primitives.sha256(bytes)) !== sha256) {
+    if (bytes.length !== size || digest(bytes) !== sha256) {
       throw refuse("body-digest", `${bytes.length} bytes, signed for ${size}`);
     }
     return new RunnableJob(job, readBody(bytes));

@@ -10,7 +10,8 @@ import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
 import { person } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
-import { bindTo, deviceOf, folder, jobsOn, MACHINE, openState, ownerOf } from "./bound.ts";
+import { bindTo, deviceOf, folder, jobsOn, openState, ownerOf } from "./bound.ts";
+import { MACHINE } from "./machine.ts";
 
 const code = (value: string) => expect.objectContaining({ code: value });
 
@@ -99,10 +100,10 @@ describe("the same owner again", () => {
   });
 });
 
-describe("another owner", () => {
-  const successor = (before: Tenant) =>
-    new Tenant({ name: "Acme", epoch: 2, supersedes: [before.id], founder: person("Eve", "admin") });
+const successor = (before: Tenant) =>
+  new Tenant({ name: "Acme", epoch: 2, supersedes: [before.id], founder: person("Eve", "admin") });
 
+describe("another owner", () => {
   it("needs the pin even after a reset of the same organisation", () => {
     const state = openState();
     const acme = new Tenant();

@@ -9,8 +9,6 @@ import { Jobs } from "../../agent/jobs.ts";
 import type { Machine } from "../../agent/machine.ts";
 import { type Owner, readOwner } from "../../agent/owner.ts";
 import { OwnerState } from "../../agent/owner-state.ts";
-import { pathsIn } from "../../agent/paths.ts";
-import { type RunEnvironment } from "../../agent/run/run-job.ts";
 import { State } from "../../agent/state.ts";
 import type { BindingDecision } from "../../protocol/binding.ts";
 import { readPackage } from "../../protocol/deployment.ts";
@@ -21,16 +19,7 @@ import { type PackageSetup, packageOf } from "../cast/package.ts";
 import { raw } from "../cast/person.ts";
 import { seeded } from "../cast/random.ts";
 import type { Tenant } from "../cast/tenant.ts";
-
-export const AGENT = { text: "keybound-agent test", number: 1 };
-export const MACHINE: Machine = {
-  host: "web1",
-  platform: "linux",
-  release: "6.1",
-  arch: "x64",
-  machineId: "machine one",
-  bootId: "boot one",
-};
+import { AGENT, environmentIn, MACHINE } from "./machine.ts";
 
 /** A folder that goes with the test. */
 export function folder(): string {
@@ -78,15 +67,6 @@ export function ownerOf(state: State): Owner {
 export function deviceOf(state: State): Device {
   const { device: id, signer, sealing } = ownerOf(state);
   return { id, name: "web1", signer, sealing, seed: new Uint8Array(0) };
-}
-
-export function environmentIn(path: string): RunEnvironment {
-  return {
-    platform: process.platform,
-    account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
-    windows: { systemRoot: "", systemDrive: "", programData: "", temp: "" },
-    jobs: pathsIn(path).jobs,
-  };
 }
 
 /** The agent's jobs on this state, without a relay. `faults` collects what the state threw. */

@@ -7,7 +7,8 @@ import { contextOf, device } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
 import type { Overrides } from "../cast/statement.ts";
 import { Tenant } from "../cast/tenant.ts";
-import { environmentIn, folder } from "./bound.ts";
+import { folder } from "./bound.ts";
+import { environmentIn } from "./machine.ts";
 
 const acme = new Tenant();
 const web1 = device("web1");
@@ -77,7 +78,7 @@ describe("a job that ends by itself", () => {
       .trim()
       .split("\n")
       .map((line) => line.split("=")[0])
-      .toSorted();
+      .toSorted((a = "", b = "") => (a < b ? -1 : 1));
     expect(names).toEqual(
       ["HOME", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "SIGNED", "USER"].filter((name) =>
         names.includes(name),

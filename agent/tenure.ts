@@ -1,4 +1,4 @@
-// One owner served: jobs, receipts and the connection, put together and taken apart in the right order.
+// One owner's tenure: jobs, receipts and the connection, put together and taken apart in the right order.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DaemonOptions } from "./daemon.ts";
 import { sendFarewell } from "./farewell.ts";
@@ -11,20 +11,20 @@ import { stayConnected } from "./relay-link.ts";
 import { Session } from "./session.ts";
 import { Uploads } from "./uploads.ts";
 
-export type ServiceOptions = DaemonOptions & { readonly onFault: (error: unknown) => void };
+export type TenureOptions = DaemonOptions & { readonly onFault: (error: unknown) => void };
 
-export class Service {
+export class Tenure {
   readonly #owned: OwnerState;
-  readonly #options: ServiceOptions;
+  readonly #options: TenureOptions;
   readonly #uploads: Uploads;
   readonly #jobs: Jobs;
   #session: { readonly connection: RelayConnection; readonly session: Session } | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
 
-  constructor(owned: OwnerState, options: ServiceOptions) {
+  constructor(owned: OwnerState, options: TenureOptions) {
     this.#owned = owned;
     this.#options = options;
-    this.#uploads = new Uploads({ owned, now: options.now, log: options.log });
+    this.#uploads = new Uploads({ owned, ...options });
     this.#jobs = new Jobs({
       ...options,
       owned,

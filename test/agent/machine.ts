@@ -1,0 +1,23 @@
+// The machine that the agent's tests take themselves for, and what it needs to run jobs.
+import type { Machine } from "../../agent/machine.ts";
+import { pathsIn } from "../../agent/paths.ts";
+import type { RunEnvironment } from "../../agent/run/run-job.ts";
+
+export const AGENT = { text: "keybound-agent test", number: 1 };
+export const MACHINE: Machine = {
+  host: "web1",
+  platform: "linux",
+  release: "6.1",
+  arch: "x64",
+  machineId: "machine one",
+  bootId: "boot one",
+};
+
+export function environmentIn(state: string): RunEnvironment {
+  return {
+    platform: process.platform,
+    account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
+    windows: { systemRoot: "", systemDrive: "", programData: "", temp: "" },
+    jobs: pathsIn(state).jobs,
+  };
+}
