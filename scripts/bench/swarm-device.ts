@@ -42,9 +42,11 @@ export class SwarmDevice {
     await welcome.promise;
   }
 
+  /** Cuts the connection, if there is one. */
   async drop(): Promise<void> {
     const socket = this.#socket;
     if (socket === undefined) return;
+    this.#socket = undefined;
     const closed = once(socket, "close");
     socket.terminate();
     await closed;
