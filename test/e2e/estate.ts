@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readEnrolment } from "../../protocol/enrolment.ts";
 import { fromBase64url } from "../../protocol/bytes.ts";
-import type { KeptStream } from "../../protocol/output.ts";
-import { openOutput } from "../../protocol/output.ts";
+import { type KeptStream, openOutput } from "../../protocol/output.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { type Receipt, readReceipt } from "../../protocol/receipt.ts";
+import { signerOf } from "../../protocol/signature.ts";
 import type { Device } from "../cast/device.ts";
 import { type Job, type JobSetup, jobFor } from "../cast/job.ts";
 import { type PackageSetup, packageOf } from "../cast/package.ts";
@@ -22,12 +22,17 @@ import { Program, until } from "./program.ts";
 export class Estate implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "keybound-e2e-"));
   readonly #programs = new Set<Program>();
+  readonly #relayOptions: readonly string[];
   #relay: Program | undefined;
   #url = "";
 
-  /** Starts the relay; its claim code comes with `claim`. */
-  static async open(): Promise<Estate> {
-    const estate = new Estate();
+  private constructor(relayOptions: readonly string[]) {
+    this.#relayOptions = relayOptions;
+  }
+
+  /** Starts the relay with these options more. */
+  static async open(relayOptions: readonly string[] = []): Promise<Estate> {
+    const estate = new Estate(relayOptions);
     await estate.startRelay();
     return estate;
   }
@@ -59,7 +64,8 @@ export class Estate implements AsyncDisposable {
   /** Starts the relay, at its place if it had one. */
   async startRelay(): Promise<void> {
     const place = this.#url === "" ? "127.0.0.1:0" : new URL(this.#url).host;
-    this.#relay = this.start("relay", ["serve", "--state", this.path("relay"), "--listen", place]);
+    const options = ["--state", this.path("relay"), "--listen", place, ...this.#relayOptions];
+    this.#relay = this.start("relay", ["serve", ...options]);
     const [, url] = await this.#relay.says(/listening on (\S+)/);
     this.#url = url ?? "";
   }
@@ -206,12 +212,12 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-/** What is public of a device, in the form that the cast's makers take. */
+/** What is public of a device, in the form that the cast's makers take; its secret keys are nobody's. */
 function deviceOf(request: Uint8Array): Device {
   const { device, host, sig, enc } = readEnrolment(request, () => undefined).request;
   const [publicKey, sealingKey] = [fromBase64url(sig), fromBase64url(enc)];
   if (publicKey === undefined || sealingKey === undefined) throw new Error("a request without keys");
-  const nobody = seeded("nobody")(32);
-  const signer = { key: device, publicKey, sign: () => nobody };
-  return { id: device, name: host, signer, sealing: { publicKey: sealingKey, privateKey: nobody }, seed: nobody };
+  const seed = seeded("nobody's")(32);
+  const signer = { key: device, publicKey, sign: signerOf(seed).sign };
+  return { id: device, name: host, signer, sealing: { publicKey: sealingKey, privateKey: seed }, seed };
 }
