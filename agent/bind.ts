@@ -16,7 +16,7 @@ import { append } from "./journal.ts";
 import type { AgentVersion } from "./jobs.ts";
 import { finish, startedJobs, waitingJob, waitingJobs } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
-import { answer, receiptCount, type Standing } from "./outbox.ts";
+import { answer, receiptCount, standingOf } from "./outbox.ts";
 import {
   addTombstones,
   addVouch,
@@ -115,10 +115,11 @@ function leaveOwner({ offered, before, options }: Binding): void {
 
 /** Ends every unfinished job with a receipt of the device as it was, and begins an empty ledger. */
 function endIdentity(before: Owner, options: BindOptions): void {
-  const { state, now } = options;
+  const { state, now, machine, agent } = options;
+  const standing = standingOf(before, { bootId: machine.bootId, agent: agent.text, time: now });
   for (const { job, statement, startedAt } of openJobs(state)) {
     if (!finish(state, job)) continue;
-    answer(state, standingOf(before, options), {
+    answer(state, standing, {
       job,
       statement,
       outcome: { type: "cancelled", by: "owner-change" },
@@ -140,18 +141,6 @@ function endIdentity(before: Owner, options: BindOptions): void {
 function openJobs(state: State): readonly { job: string; statement: string; startedAt?: number }[] {
   const waiting = waitingJobs(state).flatMap((job) => waitingJob(state, job) ?? []);
   return [...startedJobs(state), ...waiting.map(({ job, statement }) => ({ job, statement }))];
-}
-
-function standingOf(owner: Owner, { machine, agent, now }: BindOptions): Standing {
-  const { keyState } = owner;
-  return {
-    owner,
-    keyHead: keyState.head,
-    forks: keyState.forks.map(({ id }) => id),
-    bootId: machine.bootId,
-    agent: agent.text,
-    time: now,
-  };
 }
 
 /** New keys and the judged log: this device's owner from here on. */

@@ -42,3 +42,7 @@ export class AgentFault extends Error {
     return FAULTS[this.code].says;
   }
 }
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof AgentFault && error.code === "disk-full";
+}

@@ -1,10 +1,12 @@
 // Jobs on this device: from the relay's bytes through the one door to the ledger, a turn, a process, a receipt.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { MAX_LEDGER_JOBS } from "../protocol/limits.ts";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { Refusal, type RefusalCode, refuse } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
 import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
+import { isDiskFull } from "./fault.ts";
 import { append } from "./journal.ts";
 import {
   begin,
@@ -18,9 +20,9 @@ import {
   waitingJob,
   waitingJobs,
 } from "./ledger.ts";
-import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS, MAX_RUNNING_JOBS } from "./limits.ts";
+import { DISK_RETRY_MS, MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS, MAX_RUNNING_JOBS } from "./limits.ts";
 import { LiveOutput } from "./live.ts";
-import { type Answer, answer, outboxLoad, type Standing } from "./outbox.ts";
+import { type Answer, answer, outboxLoad, type Standing, standingOf } from "./outbox.ts";
 import { addVouch, heardAtPlace, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { Refusals } from "./refusals.ts";
@@ -69,7 +71,7 @@ export class Jobs {
   readonly #ended = new Set<Promise<void>>();
   readonly #refusals: Refusals;
   #timer: NodeJS.Timeout | undefined;
-  #isStopping = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -125,7 +127,7 @@ export class Jobs {
 
   /** Takes no more, ends what runs, and settles when every ended job has its receipt on the disk. */
   async stop(by: EndCause): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     for (const { running } of this.#active.values()) running.end(by);
     await Promise.all(this.#ended);
@@ -178,7 +180,7 @@ export class Jobs {
   }
 
   #hasTurn(lock: string | undefined): boolean {
-    return !this.#isStopping && this.#active.size < MAX_RUNNING_JOBS && this.#queue.isFree(lock);
+    return !this.#stopping.signal.aborted && this.#active.size < MAX_RUNNING_JOBS && this.#queue.isFree(lock);
   }
 
   #start(prepared: PreparedJob, { startedAt, watched }: { startedAt: number; watched: boolean }): void {
@@ -201,8 +203,6 @@ export class Jobs {
   ): Promise<void> {
     const { outcome, kept, contained, interpreter } = await running.done;
     live.end();
-    this.#active.delete(job.manifest.job);
-    this.#queue.release(body.lock);
     const { statement, manifest } = job;
     const result = sealResult(kept, { readers: manifest.readers, statement, random: this.#options.random });
     const given = {
@@ -213,8 +213,23 @@ export class Jobs {
       contained,
       interpreter: interpreter.slice(0, 256),
     };
-    this.#finish(result === undefined ? given : { ...given, result });
+    await this.#finishOnceThereIsRoom(result === undefined ? given : { ...given, result });
+    this.#active.delete(manifest.job);
+    this.#queue.release(body.lock);
     this.#startDue();
+  }
+
+  /** A full disk must not lose an answer: the job keeps its place until its receipt is written, so nothing piles up. */
+  async #finishOnceThereIsRoom(given: Answer): Promise<void> {
+    for (;;) {
+      try {
+        return this.#finish(given);
+      } catch (error) {
+        if (!isDiskFull(error) || this.#stopping.signal.aborted) throw error;
+        this.#options.log.error({ job: given.job }, "no room to write a receipt; trying again");
+        await sleep(DISK_RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
+    }
   }
 
   /** Ledger and receipt in one transaction: a job that has finished has exactly one answer. */
@@ -232,15 +247,8 @@ export class Jobs {
 
   #standing(): Standing {
     const { owned, bootId, agent, now } = this.#options;
-    const { keyState, owner } = owned;
-    return {
-      owner: { ...owner, floor: owned.floor() },
-      keyHead: keyState.head,
-      forks: keyState.forks.map(({ id }) => id),
-      bootId,
-      agent: agent.text,
-      time: now(),
-    };
+    const { keyState } = owned;
+    return standingOf({ ...owned.owner, keyState, floor: owned.floor() }, { bootId, agent: agent.text, time: now() });
   }
 
   /** Starts waiting jobs whose time and turn have come, and sets the clock for the next. */
@@ -248,7 +256,7 @@ export class Jobs {
     const { now, onFault } = this.#options;
     clearTimeout(this.#timer);
     try {
-      while (!this.#isStopping && this.#active.size < MAX_RUNNING_JOBS) {
+      while (!this.#stopping.signal.aborted && this.#active.size < MAX_RUNNING_JOBS) {
         const next = this.#queue.take(now());
         if (next === undefined) break;
         this.#startWaiting(next);
@@ -257,7 +265,7 @@ export class Jobs {
       return onFault(error);
     }
     const dueAt = this.#queue.nextDue(now());
-    if (dueAt === undefined || this.#isStopping) return;
+    if (dueAt === undefined || this.#stopping.signal.aborted) return;
     // Node's timers hold 31 bits, and a clock may be set: so look again within the hour.
     this.#timer = setTimeout(() => this.#startDue(), Math.min(dueAt - now(), 3_600_000));
   }

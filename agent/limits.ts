@@ -45,5 +45,7 @@ export const INVENTORY_DELAY_MS = 5_000;
 export const INVENTORY_EVERY_MS = 24 * 3_600_000;
 /** systeminformation asks many programs; one of them may hang. */
 export const INVENTORY_TIMEOUT_MS = 60_000;
+/** On a full disk, a receipt that could not be written is tried again after this. */
+export const DISK_RETRY_MS = 5_000;
 /** How long another writer (bind beside run) may hold the database. */
 export const DATABASE_WAIT_MS = 5_000;

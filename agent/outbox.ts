@@ -21,6 +21,12 @@ export type Standing = {
   readonly time: number;
 };
 
+/** `owner` as it is now: with the key log followed and the floor raised since it was read. */
+export function standingOf(owner: Owner, now: Pick<Standing, "bootId" | "agent" | "time">): Standing {
+  const { head: keyHead, forks } = owner.keyState;
+  return { owner, keyHead, forks: forks.map(({ id }) => id), ...now };
+}
+
 /** How one job ended, or why it was not begun. */
 export type Answer = {
   readonly job: string;

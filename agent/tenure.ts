@@ -1,6 +1,7 @@
 // One owner's tenure: jobs, receipts and the connection, put together and taken apart in the right order.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DaemonOptions } from "./daemon.ts";
+import { isDiskFull } from "./fault.ts";
 import { sendFarewell } from "./farewell.ts";
 import { Jobs } from "./jobs.ts";
 import { FAREWELL_MS, STATUS_EVERY_MS } from "./limits.ts";
@@ -21,9 +22,10 @@ export class Tenure {
   #session: { readonly connection: RelayConnection; readonly session: Session } | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
 
-  constructor(owned: OwnerState, options: TenureOptions) {
+  constructor(owned: OwnerState, given: TenureOptions) {
+    const options = { ...given, onFault: (error: unknown) => this.#faulted(error) };
     this.#owned = owned;
-    this.#options = options;
+    this.#options = given;
     this.#uploads = new Uploads({ owned, ...options });
     this.#jobs = new Jobs({
       ...options,
@@ -71,6 +73,7 @@ export class Tenure {
   #open(connection: RelayConnection): Session {
     const session = new Session(connection, {
       ...this.#options,
+      onFault: (error: unknown) => this.#faulted(error),
       owned: this.#owned,
       jobs: this.#jobs,
       uploads: this.#uploads,
@@ -78,6 +81,13 @@ export class Tenure {
     });
     this.#session = { connection, session };
     return session;
+  }
+
+  /** A full disk is no reason to end what runs: the relay keeps what we cannot take, until we come back with room. */
+  #faulted(error: unknown): void {
+    if (!isDiskFull(error)) return this.#options.onFault(error);
+    this.#options.log.error({ reason: String(error) }, "the state cannot be written");
+    this.#session?.connection.close("the disk is full");
   }
 
   #close(): void {

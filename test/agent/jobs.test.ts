@@ -241,3 +241,33 @@ it("does not believe a clock that was set back behind what was signed and seen",
   expect(give(old)).toEqual({ type: "taken", refused: "job-expired" });
   expect(receiptsOf(state).map(({ receipt }) => receipt.clock)).toEqual(["ok", "behind"]);
 });
+
+/** From here on the database may not grow. */
+function fill(state: ReturnType<typeof openState>): void {
+  const pages = state.get("PRAGMA page_count")?.["page_count"];
+  state.run(`PRAGMA max_page_count = ${Number(pages)}`);
+}
+
+describe("on a full disk", () => {
+  it("takes no job that it cannot claim, and runs nothing of it", () => {
+    const { state, job, give } = bound();
+    fill(state);
+    const large = job({ body: { source: `: ${"x".repeat(200_000)}` }, manifest: { notBefore: Date.UTC(2026, 0, 6) } });
+    expect(() => give(large)).toThrow(expect.objectContaining({ code: "disk-full" }));
+    state.run("PRAGMA max_page_count = 1000000");
+    expect(give(large)).toEqual({ type: "taken" });
+  });
+
+  it("keeps a job's answer until there is room for it", async () => {
+    const { state, job, give, nextReceipt, faults } = bound();
+    const receipt = nextReceipt();
+    give(job({ body: { source: "sleep 0.3; head -c 300000 /dev/zero" } }));
+    fill(state);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(receiptsOf(state)).toHaveLength(0);
+    state.run("PRAGMA max_page_count = 1000000");
+    await receipt;
+    expect(outcomes(state)).toEqual([{ type: "exited", code: 0 }]);
+    expect(faults).toEqual([]);
+  });
+});
