@@ -27,7 +27,8 @@ function options(): { readonly keep: boolean; readonly help: boolean } | undefin
 }
 
 const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort(signal));
+// Each time: a second one, which wrappers pass on as well, must not end us while we clear up. That has a time limit.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort(signal));
 // A reader that has had enough, such as head, ends the story.
 process.stdout.on("error", () => stopping.abort("closed output"));
 

@@ -100,9 +100,12 @@ it("takes a job that was accepted for no refusal", () => {
   expect(() => expectRefused(shown, "job-repeated")).toThrow("but it refused nothing");
 });
 
-it("clears up when it is stopped in the middle", async () => {
+it("clears up when it is stopped in the middle, and more than once", async () => {
   const stopped = quickstart();
   await until(() => stopped.out.includes("$ keybound init"), "the second step");
+  stopped.child.kill("SIGTERM");
+  stopped.child.kill("SIGINT");
+  await until(() => stopped.err !== "" || stopped.child.exitCode !== null, "its last word");
   stopped.child.kill("SIGTERM");
   expect(await stopped.ended).toBe(1);
   expect(stopped.err).toContain("quickstart was stopped (SIGTERM), and has cleared up");
