@@ -2,13 +2,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { readPackage } from "../protocol/deployment.ts";
-import { admitKey } from "../protocol/key-admission.ts";
 import { MAX_PACKAGE_BYTES } from "../protocol/limits.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
 import { bind, type BindOptions, noteRefusedBinding } from "./bind.ts";
 import { AgentFault } from "./fault.ts";
 import { readJournal, verifyJournal } from "./journal.ts";
+import { loadAdmission } from "./key-follower.ts";
 import { touchOwnerMark } from "./owner-mark.ts";
 import type { Paths } from "./paths.ts";
 import { type Status, statusOf, writePublicStatus } from "./public-status.ts";
@@ -29,7 +29,7 @@ export async function bindCommand(command: BindCommand): Promise<string> {
   const { paths, now } = command;
   const state = State.open(paths.state);
   try {
-    const offered = readPackage(packageBytes(command.file), admitKey);
+    const offered = readPackage(packageBytes(command.file), await loadAdmission());
     const attempt = (confirmed: boolean) => bind(offered, { ...command, state, consent: { ...command, confirmed } });
     const decision = await askWhereAllowed(attempt, {
       command,

@@ -73,6 +73,7 @@ export async function fetchKeyLog(
   owned: OwnerState,
   { connection, seq, now }: { connection: RelayConnection; seq: number; now: () => number },
 ): Promise<void> {
+  if (owned.keyState.head.seq >= seq) return;
   const admit = await loadAdmission();
   let more = true;
   while (more && owned.keyState.head.seq < seq) {
