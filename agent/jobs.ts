@@ -169,7 +169,7 @@ export class Jobs {
       append(state, now(), { type: "accepted", job: manifest.job, statement, signers });
       for (const signer of signers) addVouch(state, signer, manifest.issuedAt);
       raiseFloor(state, manifest.issuedAt, now());
-      forgetExpired(state, now());
+      forgetExpired(state, owned.floor());
     });
     log.info({ job: manifest.job, signers, waits: !startsNow }, "job accepted");
     if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });

@@ -68,8 +68,6 @@ export const MAX_OUTPUT_BYTES = 16 * MIB;
 export const DEFAULT_OUTPUT_BYTES = MIB;
 /** Unfinished and unexpired jobs that a device remembers; above it new ones are refused, so that memory of old ones is kept. */
 export const MAX_LEDGER_JOBS = 10_000;
-/** A job is remembered this long after it expired, so that a clock set back a little finds it still. */
-export const LEDGER_GRACE_MS = DAY;
 
 // --- Sealing (SPEC 7) ---
 

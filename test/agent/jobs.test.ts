@@ -242,6 +242,26 @@ it("does not believe a clock that was set back behind what was signed and seen",
   expect(receiptsOf(state).map(({ receipt }) => receipt.clock)).toEqual(["ok", "behind"]);
 });
 
+it("runs nothing twice when the clock is set ahead, past a job's end, and back again", async () => {
+  const { state, acme, done, job, give } = bound();
+  const short = job({ word: "short" });
+  const long = job({ word: "long", manifest: { expiresAt: acme.clock.now + 25 * DAY } });
+  await done(short);
+  acme.clock.now += 20 * DAY;
+  await done(long);
+  acme.clock.now -= 20 * DAY;
+  expect(give(short)).toEqual({ type: "taken", refused: "job-repeated" });
+  expect(receiptsOf(state)).toHaveLength(2);
+});
+
+it("forgets a job once signed times have passed its end", async () => {
+  const { state, acme, done, job } = bound();
+  await done(job({ word: "old" }));
+  acme.clock.now += 2 * DAY;
+  await done(job({ word: "new" }));
+  expect(state.all("SELECT job FROM ledger")).toHaveLength(1);
+});
+
 /** From here on the database may not grow. */
 function fill(state: ReturnType<typeof openState>): void {
   const pages = state.get("PRAGMA page_count")?.["page_count"];
