@@ -3,7 +3,7 @@
 import { readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import type { AdmitKey } from "./key-admission.ts";
 import { checkAuthority, checkProofs, requireRevokers, signedBySomebody, verifiedSigners } from "./key-authority.ts";
-import { type KeyEvent, type LaterEvent, readGenesis, readLaterEvent } from "./key-event.ts";
+import { type KeyEvent, type LaterEvent, type RootKeys, readGenesis, readLaterEvent } from "./key-event.ts";
 import {
   apply,
   checkRoot,
@@ -65,7 +65,7 @@ export function judgeEvent(state: KeyLogState, bytes: Uint8Array, admit: AdmitKe
   if (state.closed) throw refuse("tenant-closed", "nothing follows the closing entry");
   checkRoom(state, event);
   checkAuthority(state, event, signers);
-  const newKeys = newKeysOf(event);
+  const newKeys = newKeysOf(event, state.root);
   checkNewKeys(newKeys, state.seen, admit);
   checkProofs(envelope, newKeys);
   checkLifetime(event);
@@ -133,8 +133,11 @@ function checkLifetime(event: KeyEvent): void {
   if (event.key.notAfter > longest) throw refuse("log-lifetime", `until ${event.key.notAfter}, at most ${longest}`);
 }
 
-/** Signature keys that an entry brings. A founder's recovery key may be a root key as well; all others are distinct. */
-function newKeysOf(event: KeyEvent): readonly string[] {
+/**
+ * Signature keys that an entry brings. A founder's recovery key may be a root key as well; all others are distinct. What
+ * is a root key before the entry may stay one, and is not new.
+ */
+function newKeysOf(event: KeyEvent, root?: RootKeys): readonly string[] {
   switch (event.type) {
     case "genesis":
       return [
@@ -150,7 +153,7 @@ function newKeysOf(event: KeyEvent): readonly string[] {
     case "operator.recovery":
       return optional(event.recovery);
     case "root.set":
-      return event.root.keys;
+      return event.root.keys.filter((key) => root?.keys.includes(key) !== true);
     default:
       return [];
   }

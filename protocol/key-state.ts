@@ -114,7 +114,7 @@ export function apply(state: KeyLogState, event: LaterEvent): Applied {
         policies: [...state.policies, { from: event.seq, policy: event.policy }],
       };
     case "root.set":
-      return { ...state, root: checkRoot(event.root) };
+      return setRoot(state, event.root);
     case "tenant.close":
       return { ...state, closed: true };
     default:
@@ -195,6 +195,13 @@ function setRole(state: KeyLogState, event: Extract<LaterEvent, { type: "operato
       termOf(after, event.seq),
     ],
   };
+}
+
+function setRoot(state: KeyLogState, root: RootKeys): Applied {
+  const { keys, threshold } = checkRoot(root);
+  const isSame = keys.length === state.root.keys.length && keys.every((key) => state.root.keys.includes(key));
+  if (isSame && threshold === state.root.threshold) throw refuse("log-no-change", "the root keys stay as they are");
+  return { ...state, root };
 }
 
 function currentOperator(state: KeyLogState, id: string): Operator {

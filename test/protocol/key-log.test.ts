@@ -173,6 +173,24 @@ describe("who may sign what", () => {
     expect(codeOf(() => tenant.append(revocation(ada), [one]))).toBe("signer-unknown");
   });
 
+  test("a root key may stay while others come, go or count differently; one that left does not return", () => {
+    const [one, two] = [person("root one").signer, person("root two").signer];
+    const tenant = new Tenant({ founder: ada, roots: [one] });
+    const set = (threshold: number, ...keys: readonly Signer[]): EventFields => ({
+      type: "root.set",
+      root: { keys: keys.map(raw), threshold },
+    });
+    expect(codeOf(() => tenant.append(set(1, one), [one]))).toBe("log-no-change");
+    expect(codeOf(() => tenant.append(set(2, one, two), [one]))).toBe("log-proof-missing");
+    tenant.append(set(2, one, two), [one, two]);
+    expect(codeOf(() => tenant.append(set(1, one, two), [two]))).toBe("signers-few");
+    expect(codeOf(() => tenant.append(set(2, one, one), [one, two]))).toBe("field-invalid");
+    tenant.append(set(1, one), [one, two]);
+    expect(tenant.state.root).toEqual({ keys: [raw(one)], threshold: 1 });
+    expect(codeOf(() => tenant.append(set(1, one, two), [one, two]))).toBe("log-key-reused");
+    expect(codeOf(() => tenant.append(set(1, one, ada.signer), [one, ada.signer]))).toBe("log-key-reused");
+  });
+
   test("root keys below their threshold do not suffice", () => {
     const roots = [person("root one").signer, person("root two").signer];
     const tenant = new Tenant({ founder: ada, roots, rootThreshold: 2 });
