@@ -19,6 +19,8 @@ export const UPLOAD_RETRY_MS = 60_000;
 /** Reconnecting: the first wait is up to this, doubled each time up to the cap, each drawn at random from the whole span. */
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_CAP_MS = 60_000;
+/** A connection that lasted this long was a good one; shorter ones count as failures, so that nobody dials in a circle. */
+export const SETTLED_MS = 10_000;
 /** A relay that turned this device away is asked again rarely. */
 export const BACKOFF_REFUSED_MS = 15 * 60_000;
 /** A dial, with TLS and login, that takes longer is given up. */

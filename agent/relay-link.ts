@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { backoffMs } from "./backoff.ts";
-import { BACKOFF_REFUSED_MS } from "./limits.ts";
+import { BACKOFF_REFUSED_MS, SETTLED_MS } from "./limits.ts";
 import { type Identity, RelayConnection, type RelayEvents } from "./relay-connection.ts";
 
 export type LinkEvents = {
@@ -21,8 +21,11 @@ export type LinkOptions = {
   readonly log: Logger;
 };
 
+/** Said by ourselves, where a relay let us in and then took no enrolment. */
+export const ENROLMENT_REFUSED = "enrolment-refused";
+
 /** The relay's words for "not you": trying again soon would only be noise. */
-const TURNED_AWAY: readonly string[] = ["login-unknown", "tenant-unknown"];
+const TURNED_AWAY: readonly string[] = ["login-unknown", "tenant-unknown", ENROLMENT_REFUSED];
 
 /** Keeps one connection until the signal aborts; returns once the last one is closed. */
 export async function stayConnected(options: LinkOptions, signal: AbortSignal): Promise<void> {
@@ -30,9 +33,9 @@ export async function stayConnected(options: LinkOptions, signal: AbortSignal): 
   for (let attempt = 0; !signal.aborted; attempt++) {
     const relay = options.relays[attempt % options.relays.length];
     if (relay === undefined) throw new Error("internal error: an owner without relays");
-    const { wasOpen, code } = await connectOnce(relay, options, signal);
+    const { openMs, code } = await connectOnce(relay, options, signal);
     if (signal.aborted) return;
-    failures = wasOpen ? 0 : failures + 1;
+    failures = openMs >= SETTLED_MS ? 0 : failures + 1;
     const isTurnedAway = code !== undefined && TURNED_AWAY.includes(code);
     const waitMs = isTurnedAway ? BACKOFF_REFUSED_MS * (0.5 + options.draw() / 2) : backoffMs(failures, options.draw());
     options.log.info({ relay, waitMs: Math.round(waitMs) }, "reconnecting after a wait");
@@ -44,15 +47,15 @@ async function connectOnce(
   relay: string,
   { identity, events, now, log }: LinkOptions,
   signal: AbortSignal,
-): Promise<{ wasOpen: boolean; code: string | undefined }> {
+): Promise<{ openMs: number; code: string | undefined }> {
   const closed = Promise.withResolvers<{ text: string; code?: string }>();
-  let wasOpen = false;
+  let openedAt: number | undefined;
   const connection = new RelayConnection(
     relay,
     identity,
     {
       onOpen: (welcome) => {
-        wasOpen = true;
+        openedAt = now();
         log.info({ relay }, "connected");
         events.onOpen(connection, welcome);
       },
@@ -65,9 +68,12 @@ async function connectOnce(
   signal.addEventListener("abort", stop, { once: true });
   const reason = await closed.promise;
   signal.removeEventListener("abort", stop);
-  log.info({ relay, reason: reason.text, code: reason.code }, wasOpen ? "disconnected" : "could not connect");
-  if (wasOpen) events.onClose();
-  return { wasOpen, code: reason.code };
+  log.info(
+    { relay, reason: reason.text, code: reason.code },
+    openedAt === undefined ? "could not connect" : "disconnected",
+  );
+  if (openedAt !== undefined) events.onClose();
+  return { openMs: openedAt === undefined ? 0 : now() - openedAt, code: reason.code };
 }
 
 function ignoreAbort(error: unknown): void {

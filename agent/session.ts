@@ -16,6 +16,7 @@ import type { AgentVersion, Jobs } from "./jobs.ts";
 import { addVouch, keyLogView, raiseFloor } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { type RelayConnection, RelayFailure, type RelayFrame } from "./relay-connection.ts";
+import { ENROLMENT_REFUSED } from "./relay-link.ts";
 import type { Uploads } from "./uploads.ts";
 
 export type SessionOptions = {
@@ -212,8 +213,13 @@ export class Session {
   async #enrol(): Promise<void> {
     const { enrolment } = this.#options.owned.owner;
     const proof = enrolment.proof === undefined ? {} : { proof: toBase64url(enrolment.proof) };
-    await this.#connection.request({ type: "enrol", ...proof }, [enrolment.request]);
-    this.#options.log.info("enrolment sent");
+    try {
+      await this.#connection.request({ type: "enrol", ...proof }, [enrolment.request]);
+      this.#options.log.info("enrolment sent");
+    } catch (error) {
+      if (!(error instanceof RelayFailure)) throw error;
+      this.#connection.close(`enrolment refused: ${error.message}`, ENROLMENT_REFUSED);
+    }
   }
 
   /** A moment after connecting, then daily, until the connection ends. */
