@@ -24,7 +24,7 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
     .option("--user <name>", "run as this user, not as the system")
     .option("--stdin <file>", "what it reads on standard input; - is yours")
     .option("--timeout <time>", "end it after this time (1h)", duration)
-    .option("--output-limit <size>", "bytes kept of the beginning and of the end of each stream (1M)", size)
+    .option("--output-limit <size>", "bytes kept of each stream: half from its beginning, half from its end (1M)", size)
     .option("--expires <time>", "devices that come later than this do not run it (24h)", duration)
     .option("--label <text>", "what to call it in lists; only its readers see it")
     .option("--lock <name>", "never beside another job with this lock on one device")

@@ -26,7 +26,7 @@ export function receiptWords({ bytes, envelope, known }: Reading): Words {
       `receipt ${receipt.seq} of ${device.name}, signed by its key ${device.device}`,
       `job ${receipt.job}, statement ${receipt.statement}: ${outcomeWords(receipt.outcome)}, ended ${date(receipt.finishedAt)}`,
       ...output,
-      containedWords(receipt.contained),
+      ...(receipt.startedAt === undefined ? ["nothing of the job was started"] : [containedWords(receipt.contained)]),
       `${device.name} knew the key log to entry ${receipt.keyHead.seq}`,
     ],
     unchecked: [
