@@ -40,6 +40,11 @@ const revocation = (who: Person): EventFields => ({
   jobs: "cancel",
 });
 
+const rootsSet = (threshold: number, ...roots: readonly Signer[]): EventFields => ({
+  type: "root.set",
+  root: { keys: roots.map(raw), threshold },
+});
+
 const until = (notAfter: number) => genesisOf({ founder: ada, genesis: { key: newKeyOf(ada, notAfter) } });
 
 const signs = (event: (tenant: Tenant) => EventFields, by: readonly Signer[], also: readonly Signer[] = []) => {
@@ -176,19 +181,15 @@ describe("who may sign what", () => {
   test("a root key may stay while others come, go or count differently; one that left does not return", () => {
     const [one, two] = [person("root one").signer, person("root two").signer];
     const tenant = new Tenant({ founder: ada, roots: [one] });
-    const set = (threshold: number, ...keys: readonly Signer[]): EventFields => ({
-      type: "root.set",
-      root: { keys: keys.map(raw), threshold },
-    });
-    expect(codeOf(() => tenant.append(set(1, one), [one]))).toBe("log-no-change");
-    expect(codeOf(() => tenant.append(set(2, one, two), [one]))).toBe("log-proof-missing");
-    tenant.append(set(2, one, two), [one, two]);
-    expect(codeOf(() => tenant.append(set(1, one, two), [two]))).toBe("signers-few");
-    expect(codeOf(() => tenant.append(set(2, one, one), [one, two]))).toBe("field-invalid");
-    tenant.append(set(1, one), [one, two]);
+    expect(codeOf(() => tenant.append(rootsSet(1, one), [one]))).toBe("log-no-change");
+    expect(codeOf(() => tenant.append(rootsSet(2, one, two), [one]))).toBe("log-proof-missing");
+    tenant.append(rootsSet(2, one, two), [one, two]);
+    expect(codeOf(() => tenant.append(rootsSet(1, one, two), [two]))).toBe("signers-few");
+    expect(codeOf(() => tenant.append(rootsSet(2, one, one), [one, two]))).toBe("field-invalid");
+    tenant.append(rootsSet(1, one), [one, two]);
     expect(tenant.state.root).toEqual({ keys: [raw(one)], threshold: 1 });
-    expect(codeOf(() => tenant.append(set(1, one, two), [one, two]))).toBe("log-key-reused");
-    expect(codeOf(() => tenant.append(set(1, one, ada.signer), [one, ada.signer]))).toBe("log-key-reused");
+    expect(codeOf(() => tenant.append(rootsSet(1, one, two), [one, two]))).toBe("log-key-reused");
+    expect(codeOf(() => tenant.append(rootsSet(1, one, ada.signer), [one, ada.signer]))).toBe("log-key-reused");
   });
 
   test("root keys below their threshold do not suffice", () => {
