@@ -16,6 +16,7 @@ export class OwnerState {
   keyState: KeyLogState;
   class: string;
   name: string | undefined;
+  rosterKeySeq: number;
   rosterSeq: number;
 
   constructor(state: State, owner: Owner) {
@@ -24,6 +25,7 @@ export class OwnerState {
     this.keyState = owner.keyState;
     this.class = owner.class;
     this.name = owner.name;
+    this.rosterKeySeq = owner.rosterKeySeq;
     this.rosterSeq = owner.rosterSeq;
   }
 

@@ -18,6 +18,7 @@ export type Owner = {
   readonly relays: readonly string[];
   readonly class: string;
   readonly name: string | undefined;
+  readonly rosterKeySeq: number;
   readonly rosterSeq: number;
   readonly device: string;
   readonly signer: Signer;
@@ -59,6 +60,7 @@ function ownerOf(row: Row): Owner {
     relays: v.parse(Relays, JSON.parse(textOf(row, "relays"))),
     class: textOf(row, "class"),
     name: optionalTextOf(row, "name"),
+    rosterKeySeq: numberOf(row, "roster_key_seq"),
     rosterSeq: numberOf(row, "roster_seq"),
     device: textOf(row, "device"),
     signer: signerOf(bytesOf(row, "seed")),
@@ -84,9 +86,9 @@ export function writeOwner(state: State, owner: NewOwner): void {
   const generation = numberOf(state.get("SELECT COALESCE(MAX(generation), 0) + 1 AS next FROM owner") ?? {}, "next");
   state.run("DELETE FROM owner");
   state.run(
-    `INSERT INTO owner (one, generation, tenant, bound_at, deployment, deployed_at, relays, class, roster_seq, seed, sealing,
-       device, machine_tag, enrolment, enrolment_id, proof, key_state, floor)
-     VALUES (1, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+    `INSERT INTO owner (one, generation, tenant, bound_at, deployment, deployed_at, relays, class, roster_key_seq,
+       roster_seq, seed, sealing, device, machine_tag, enrolment, enrolment_id, proof, key_state, floor)
+     VALUES (1, ?, ?, ?, ?, ?, ?, ?, -1, -1, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
     generation,
     owner.tenant,
     owner.boundAt,
@@ -110,7 +112,7 @@ export function writeOwner(state: State, owner: NewOwner): void {
 export function replaceIdentity(state: State, { seed, sealingKey, device, machineTag, enrolment }: NewIdentity): void {
   state.run(
     `UPDATE owner SET generation = generation + 1, seed = ?, sealing = ?, device = ?, machine_tag = ?, enrolment = ?,
-       enrolment_id = ?, proof = ?, roster_seq = -1, name = NULL`,
+       enrolment_id = ?, proof = ?, roster_key_seq = -1, roster_seq = -1, name = NULL`,
     seed,
     sealingKey,
     device,

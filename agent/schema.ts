@@ -13,6 +13,7 @@ CREATE TABLE owner (
   relays TEXT NOT NULL,                  -- JSON list
   class TEXT NOT NULL,
   name TEXT,                             -- as the roster last said
+  roster_key_seq INTEGER NOT NULL,       -- place of the key log that the last roster entry names, -1 before any
   roster_seq INTEGER NOT NULL,           -- place of the last roster entry that was followed, -1 before any
   seed BLOB NOT NULL,                    -- the device's Ed25519 seed
   sealing BLOB NOT NULL,                 -- the device's X25519 private key

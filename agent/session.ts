@@ -3,12 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { toBase64url } from "../protocol/bytes.ts";
 import { readCheckpoint } from "../protocol/checkpoint.ts";
-import { followDeviceEntry } from "../protocol/device-entry.ts";
 import { MAX_CLOCK_AHEAD_MS } from "../protocol/limits.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { LogPlace } from "../protocol/fields.ts";
+import { takeDeviceEntries } from "./device-entries.ts";
 import { takeInventory } from "./inventory.ts";
-import { append } from "./journal.ts";
 import { fetchKeyLog, loadAdmission, takeKeyEntries } from "./key-follower.ts";
 import type { Delivery } from "./ledger.ts";
 import { INVENTORY_DELAY_MS, INVENTORY_EVERY_MS, MAX_PENDING_BYTES, MAX_PENDING_FRAMES } from "./limits.ts";
@@ -191,22 +190,7 @@ export class Session {
 
   #takeDeviceEntries(entries: readonly Uint8Array[]): void {
     const { owned, now, onChange } = this.#options;
-    for (const bytes of entries) {
-      const before = { seq: owned.rosterSeq, name: owned.name, class: owned.class };
-      const after = followDeviceEntry(before, bytes, {
-        keyLog: keyLogView(owned.state, owned.keyState),
-        device: owned.owner.device,
-      });
-      if (after.seq === before.seq) continue;
-      owned.write("device entry", (state) => {
-        state.run("UPDATE owner SET roster_seq = ?, name = ?, class = ?", after.seq, after.name ?? null, after.class);
-        if (after.class !== before.class)
-          append(state, now(), { type: "class", class: after.class, rosterSeq: after.seq });
-      });
-      owned.rosterSeq = after.seq;
-      owned.name = after.name;
-      owned.class = after.class;
-    }
+    takeDeviceEntries(owned, { entries, now: now(), onRefused: (refusal) => this.#failed(refusal) });
     onChange();
   }
 

@@ -5,12 +5,21 @@ import type { KeyLogView } from "./key-view.ts";
 import { jobThreshold } from "./policy.ts";
 import { refuse } from "./refusal.ts";
 import { readVerifiedRosterEvent } from "./roster.ts";
+import type { RosterEvent } from "./roster-event.ts";
 
-/** What a device knows of itself from its owner's roster. `seq` is the place of the last entry, -1 before any. */
-export type DeviceStanding = { readonly seq: number; readonly name: string | undefined; readonly class: string };
+/** What a device knows of itself from its owner's roster. */
+export type DeviceStanding = {
+  /** Place of the key log that the last entry names, -1 before any. */
+  readonly keySeq: number;
+  /** Place of the last entry, -1 before any. */
+  readonly seq: number;
+  readonly name: string | undefined;
+  readonly class: string;
+};
 
 /**
- * The standing after an entry; the same standing for one that is old or says nothing about name and class.
+ * The standing after an entry; the very standing that was given for an entry that is old. An entry is newer by the place
+ * of the key log that it names, then by its own: so nobody who was revoked since makes later entries old by a high count.
  * A class that asks for two signatures is left only by two. Throws as `readVerifiedRosterEvent`, `tenant-other`,
  * `device-other` or `signers-few`.
  */
@@ -22,21 +31,26 @@ export function followDeviceEntry(
   const { event, signers } = readVerifiedRosterEvent(readEnvelopeOf("roster-event", bytes), keyLog);
   if (event.tenant !== keyLog.state.tenant) throw refuse("tenant-other", `tenant ${event.tenant}`);
   if (!("device" in event) || event.device !== device) throw refuse("device-other", event.type);
-  if (event.seq <= standing.seq) return standing;
+  if (isOld(event, standing)) return standing;
+  const next = { ...standing, keySeq: event.keyHead.seq, seq: event.seq };
   switch (event.type) {
     case "device.name":
-      return { ...standing, seq: event.seq, name: event.name };
+      return { ...next, name: event.name };
     case "device.class":
       requireMayLeave(standing.class, signers, keyLog);
-      return { ...standing, seq: event.seq, class: event.class };
+      return { ...next, class: event.class };
     case "device.admit": {
       // Admission cannot lower what the deployment set: with two persons asked for, one cannot admit the device to less.
       const { able, needed } = leaving(standing.class, signers, keyLog);
-      return { seq: event.seq, name: event.name, class: able < needed ? standing.class : event.class };
+      return { ...next, name: event.name, class: able < needed ? standing.class : event.class };
     }
     default:
-      return { ...standing, seq: event.seq };
+      return next;
   }
+}
+
+function isOld({ keyHead, seq }: RosterEvent, standing: DeviceStanding): boolean {
+  return keyHead.seq === standing.keySeq ? seq <= standing.seq : keyHead.seq < standing.keySeq;
 }
 
 function requireMayLeave(from: string, signers: ReadonlySet<string>, keyLog: KeyLogView): void {

@@ -82,7 +82,7 @@ const revocation = tenant.sign(
   [ada.signer],
 );
 const rosterEntry = roster.sign({ type: "device.class", device: web.id, class: "kiosk" }, [ada.signer]);
-const standing = { seq: -1, name: undefined, class: "standard" };
+const standing = { keySeq: -1, seq: -1, name: undefined, class: "standard" };
 
 const statements: readonly (readonly [
   name: string,

@@ -147,7 +147,7 @@ describe("a class that asks for two", () => {
 
 describe("a device's own standing", () => {
   const critical = { jobThresholds: [{ kind: "any", class: "critical", count: 2 } as const] };
-  const start = { seq: -1, name: undefined, class: "standard" };
+  const start = { keySeq: -1, seq: -1, name: undefined, class: "standard" };
 
   test("follows its name and class, never back", () => {
     const log = rosterOf();
@@ -157,9 +157,25 @@ describe("a device's own standing", () => {
     if (admitted === undefined || moved === undefined) throw new Error("a roster of two entries");
     const by = { keyLog: log.tenant.view, device: web.id };
     const last = followDeviceEntry(followDeviceEntry(start, admitted, by), moved, by);
-    expect(last).toEqual({ seq: 1, name: "web-1", class: "kiosk" });
+    expect(last).toEqual({ keySeq: 0, seq: 1, name: "web-1", class: "kiosk" });
     expect(followDeviceEntry(last, admitted, by)).toBe(last);
     expect(codeOf(() => followDeviceEntry(start, admitted, { ...by, device: mail.id }))).toBe("device-other");
+  });
+
+  test("hears of what comes after a revocation, whatever count the revoked operator gave an entry", () => {
+    const log = rosterOf(bob);
+    const { head } = log.tenant;
+    const name = (to: string, over: object, by: typeof ada) =>
+      log.sign({ type: "device.name", device: web.id, name: to, ...over }, [by.signer]);
+    const deafening = name("mine", { seq: 999_999 }, bob);
+    log.tenant.revoke(bob);
+    const by = { keyLog: log.tenant.view, device: web.id };
+    const captured = followDeviceEntry(start, deafening, by);
+    expect(captured).toMatchObject({ keySeq: head.seq, seq: 999_999, name: "mine" });
+    const heard = followDeviceEntry(captured, name("web-1", { seq: 3 }, ada), by);
+    expect(heard).toMatchObject({ keySeq: head.seq + 1, seq: 3, name: "web-1" });
+    expect(followDeviceEntry(heard, deafening, by)).toBe(heard);
+    expect(followDeviceEntry(heard, name("mine", { seq: 1_000_000, keyHead: head }, bob), by)).toBe(heard);
   });
 
   test("leaves a class of two only by two who are active as the device knows it", () => {
