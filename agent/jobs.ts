@@ -188,9 +188,10 @@ export class Jobs {
     const { job, body } = prepared.runnable;
     const { job: id, readers } = job.manifest;
     const live = new LiveOutput({ job: id, statement: job.statement, readers }, random, connection);
-    if (watched) live.watch();
     this.#queue.hold(body.lock);
     const running = runJob(prepared, environment, (stream, bytes) => live.add(stream, bytes));
+    // Sealing to the watchers takes a millisecond, in which the process starts; its output comes in a later turn.
+    if (watched) live.watch();
     this.#active.set(id, { running, live });
     const ended = this.#end(prepared.runnable, { running, live, startedAt }).catch(onFault);
     this.#ended.add(ended);
