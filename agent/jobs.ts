@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { MAX_LEDGER_JOBS } from "../protocol/limits.ts";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
-import { Refusal, type RefusalCode, refuse } from "../protocol/refusal.ts";
+import { Refusal, refuse } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
 import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
 import { isDiskFull } from "./fault.ts";
@@ -25,7 +25,7 @@ import { LiveOutput } from "./live.ts";
 import { type Answer, answer, outboxLoad, type Standing, standingOf } from "./outbox.ts";
 import { addVouch, heardAtPlace, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
-import { Refusals } from "./refusals.ts";
+import { type RefusedReception, Refusals } from "./refusals.ts";
 import type { RelayConnection } from "./relay-connection.ts";
 import { sealResult } from "./result.ts";
 import { clearSources } from "./run/source-file.ts";
@@ -59,7 +59,8 @@ export type JobsOptions = {
 
 /** What became of a delivery. `taken`: the relay need not send it again. */
 export type Reception =
-  | { readonly type: "taken"; readonly refused?: RefusalCode }
+  | { readonly type: "taken" }
+  | RefusedReception
   | { readonly type: "behind"; readonly seq: number };
 
 type Active = { readonly running: RunningJob; readonly live: LiveOutput };

@@ -1,6 +1,6 @@
 // Refusing a job: once with a receipt where a valid signature says that somebody is owed an answer, else only noted.
 import type { Logger } from "pino";
-import type { Refusal } from "../protocol/refusal.ts";
+import type { Refusal, RefusalCode } from "../protocol/refusal.ts";
 import type { About } from "../protocol/verify-job.ts";
 import { append } from "./journal.ts";
 import { MAX_REFUSED_STATEMENTS } from "./limits.ts";
@@ -17,6 +17,13 @@ export type RefusalsOptions = {
   readonly onReceipt: () => void;
 };
 
+/** `isAnswered`: a receipt says why, so that no unsigned word need. */
+export type RefusedReception = {
+  readonly type: "taken";
+  readonly refused: RefusalCode;
+  readonly isAnswered: boolean;
+};
+
 export class Refusals {
   readonly #options: RefusalsOptions;
   readonly #meter = new RefusalMeter();
@@ -26,14 +33,14 @@ export class Refusals {
   }
 
   /** A repeated statement gets no second receipt: otherwise a relay could fill the disk with answers to one job. */
-  refuse(refusal: Refusal, about: About | undefined): { readonly type: "taken"; readonly refused: Refusal["code"] } {
+  refuse(refusal: Refusal, about: About | undefined): RefusedReception {
     const { code, detail } = refusal;
     this.#options.log.warn({ job: about?.job, code, detail }, "job refused");
     const isOwed =
       about !== undefined && code !== "job-repeated" && !isAnswered(this.#options.owned.state, about.statement);
     if (isOwed) this.#answer(refusal, about);
     else this.#note(refusal, about);
-    return { type: "taken", refused: code };
+    return { type: "taken", refused: code, isAnswered: isOwed };
   }
 
   #answer({ code, detail }: Refusal, { job, statement }: About): void {

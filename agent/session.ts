@@ -140,12 +140,9 @@ export class Session {
         this.#judge(job, delivery, { watched, asked: true });
       });
     }
-    this.#connection.send({
-      type: "taken",
-      job,
-      ...(reception.refused === undefined ? {} : { refused: reception.refused }),
-    });
-    if (reception.refused !== undefined) this.#options.onChange();
+    const isUnanswered = "refused" in reception && !reception.isAnswered;
+    this.#connection.send({ type: "taken", job, ...(isUnanswered ? { refused: reception.refused } : {}) });
+    if ("refused" in reception) this.#options.onChange();
   }
 
   /** Fetches the key log. What the relay cannot give or gives wrongly is logged; a job that needed it is then refused by its check. */

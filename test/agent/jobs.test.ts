@@ -56,7 +56,7 @@ describe("a signed job", () => {
     const { state, job, done, give } = bound();
     const echo = job();
     await done(echo);
-    expect(give(echo)).toEqual({ type: "taken", refused: "job-repeated" });
+    expect(give(echo)).toMatchObject({ type: "taken", refused: "job-repeated" });
     expect(receiptsOf(state)).toHaveLength(1);
   });
 
@@ -97,7 +97,7 @@ describe("a signed job", () => {
     const after = jobsOn(state, acme);
     after.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "lost" }]);
-    expect(give(long, after)).toEqual({ type: "taken", refused: "job-repeated" });
+    expect(give(long, after)).toMatchObject({ type: "taken", refused: "job-repeated" });
   });
 
   it("that said it may restart the device ends as rebooted after a restart, and as lost without one", async () => {
@@ -155,14 +155,17 @@ describe("a job that must not run", () => {
         expiresAt: acme.clock.now - DAY,
       },
     });
-    expect(give(expired)).toEqual({ type: "taken", refused: "job-expired" });
-    expect(give(expired)).toEqual({ type: "taken", refused: "job-expired" });
+    expect(give(expired)).toEqual({ type: "taken", refused: "job-expired", isAnswered: true });
+    expect(give(expired)).toEqual({ type: "taken", refused: "job-expired", isAnswered: false });
     expect(outcomes(state)).toEqual([expect.objectContaining({ type: "refused", code: "job-expired" })]);
   });
 
   it("by an unknown key is noted in the journal and not answered", () => {
     const { state, job, give } = bound();
-    expect(give(job({ signers: [person("Mallory").signer] }))).toEqual({ type: "taken", refused: "signer-unknown" });
+    expect(give(job({ signers: [person("Mallory").signer] }))).toMatchObject({
+      type: "taken",
+      refused: "signer-unknown",
+    });
     expect(receiptsOf(state)).toHaveLength(0);
     expect(state.get("SELECT entry FROM journal ORDER BY seq DESC LIMIT 1")?.["entry"]).toContain("signer-unknown");
   });
@@ -181,13 +184,16 @@ describe("a job that must not run", () => {
       { envelope: one.envelope, ...other.sealedFor(device) },
       { watched: false, asked: false },
     );
-    expect(verdict).toEqual({ type: "taken", refused: "body-sealed" });
+    expect(verdict).toMatchObject({ type: "taken", refused: "body-sealed" });
     expect(outcomes(state)).toEqual([{ type: "refused", code: "body-sealed" }]);
   });
 
   it("is refused before it is claimed when its interpreter is missing", () => {
     const { state, job, give } = bound();
-    expect(give(job({ body: { shell: "pwsh", source: "1" } }))).toEqual({ type: "taken", refused: "shell-absent" });
+    expect(give(job({ body: { shell: "pwsh", source: "1" } }))).toMatchObject({
+      type: "taken",
+      refused: "shell-absent",
+    });
     expect(state.all("SELECT job FROM ledger")).toEqual([]);
   });
 
@@ -221,10 +227,7 @@ it("asks for the key log when the signer knows more of it, and refuses when it c
   const ahead = jobFor({ tenant: acme, devices: [device] });
   const delivery = { envelope: ahead.envelope, ...ahead.sealedFor(device) };
   expect(jobs.receive(delivery, { watched: false, asked: false })).toEqual({ type: "behind", seq: 1 });
-  expect(jobs.receive(delivery, { watched: false, asked: true })).toEqual({
-    type: "taken",
-    refused: "job-log-unknown",
-  });
+  expect(jobs.receive(delivery, { watched: false, asked: true })).toMatchObject({ type: "taken", refused: "job-log-unknown" });
 });
 
 it("does not believe a clock that was set back behind what was signed and seen", async () => {
@@ -238,7 +241,7 @@ it("does not believe a clock that was set back behind what was signed and seen",
   acme.clock.now += 2 * DAY;
   await done(job({ word: "new" }));
   acme.clock.now -= 2 * DAY;
-  expect(give(old)).toEqual({ type: "taken", refused: "job-expired" });
+  expect(give(old)).toMatchObject({ type: "taken", refused: "job-expired" });
   expect(receiptsOf(state).map(({ receipt }) => receipt.clock)).toEqual(["ok", "behind"]);
 });
 
@@ -250,7 +253,7 @@ it("runs nothing twice when the clock is set ahead, past a job's end, and back a
   acme.clock.now += 20 * DAY;
   await done(long);
   acme.clock.now -= 20 * DAY;
-  expect(give(short)).toEqual({ type: "taken", refused: "job-repeated" });
+  expect(give(short)).toMatchObject({ type: "taken", refused: "job-repeated" });
   expect(receiptsOf(state)).toHaveLength(2);
 });
 
