@@ -5,6 +5,7 @@ import * as checkpoint from "../../protocol/checkpoint.ts";
 import * as crockford from "../../protocol/crockford.ts";
 import * as deployment from "../../protocol/deployment.ts";
 import * as deviceEntry from "../../protocol/device-entry.ts";
+import * as digest from "../../protocol/digest.ts";
 import * as enrolment from "../../protocol/enrolment.ts";
 import * as envelope from "../../protocol/envelope.ts";
 import * as fields from "../../protocol/fields.ts";
@@ -47,6 +48,7 @@ export const protocol = {
   crockford,
   deployment,
   deviceEntry,
+  digest,
   enrolment,
   envelope,
   fields,
