@@ -53,9 +53,9 @@ function planAdmissions(
 
 /** The `auto` token whose secret this device holds, if it may still admit. */
 function provenToken(session: Session, keys: OperatorKeys, listed: ListedDevice): RosterToken | undefined {
-  const { roster, desk } = session;
+  const { roster } = session;
   const { device, request } = listed;
-  if (request.token === undefined || roster.devices.has(device) || desk.cache.wasRemoved(device)) return undefined;
+  if (request.token === undefined || roster.devices.has(device) || roster.removed.has(device)) return undefined;
   const token = roster.tokens.get(request.token);
   if (token?.mode !== "auto" || !isUsable(session, token.token)) return undefined;
   return isProven(listed, token, keys) ? token : undefined;

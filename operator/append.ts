@@ -38,21 +38,19 @@ async function appendUntilTaken(session: Session, keys: OperatorKeys, plan: Plan
 }
 
 async function appendOnce(session: Session, keys: OperatorKeys, changes: readonly RosterChange[]): Promise<void> {
-  const removed: string[] = [];
   try {
     for (const change of changes) {
       const bytes = signChange(session, keys, change);
       // Judged on our own copy first: what would be refused is not sent.
       judgeRosterEvent(session.roster, bytes, session.view);
       await session.client.ask("ok", { type: "append", log: "roster" }, [bytes]);
-      if (change.type === "device.remove") removed.push(change.device);
     }
   } catch (error) {
     // Our copy may hold an entry that the relay did not take.
     session.roster = session.desk.cache.roster(session.state.tenant);
     throw error;
   }
-  if (changes.length > 0) session.desk.cache.keepRoster(session.roster, removed);
+  if (changes.length > 0) session.desk.cache.keepRoster(session.roster);
 }
 
 function signChange({ roster, state, now }: Session, keys: OperatorKeys, change: RosterChange): Uint8Array {

@@ -18,7 +18,6 @@ CREATE TABLE IF NOT EXISTS judged (name TEXT PRIMARY KEY, json TEXT NOT NULL) ST
 CREATE TABLE IF NOT EXISTS key_entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS receipt (device TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (device, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS known_head (device TEXT PRIMARY KEY, receipt INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS removed_device (device TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent_job (job TEXT PRIMARY KEY, batch TEXT NOT NULL, sent INTEGER NOT NULL, label TEXT NOT NULL, targets INTEGER NOT NULL) STRICT;
 `;
 
@@ -33,6 +32,9 @@ export type SentJob = {
   readonly targets: number;
 };
 export type KeyEntry = { readonly seq: number; readonly id: string; readonly bytes: Uint8Array };
+
+/** A roster that an earlier version kept does not say who was removed; it is as good as none. */
+type KeptRoster = Omit<RosterSnapshot, "removed"> & Partial<Pick<RosterSnapshot, "removed">>;
 
 export class Cache implements Disposable {
   readonly #db: DatabaseSync;
@@ -87,22 +89,12 @@ export class Cache implements Disposable {
   roster(tenant: string): Roster {
     const json = this.#judged("roster");
     if (json === undefined) return emptyRoster(tenant);
-    const snapshot: RosterSnapshot = JSON.parse(json);
-    return restoreRoster(snapshot);
+    const { removed, ...snapshot }: KeptRoster = JSON.parse(json);
+    return removed === undefined ? emptyRoster(tenant) : restoreRoster({ ...snapshot, removed });
   }
 
-  /** Keeps a judged roster, and remembers the devices that entries since the last time took out of it. */
-  keepRoster(roster: Roster, removed: readonly string[]): void {
-    this.#transact(() => {
-      const insert = this.#db.prepare("INSERT OR IGNORE INTO removed_device (device) VALUES (?)");
-      for (const device of removed) insert.run(device);
-      this.#keep("roster", snapshotRoster(roster));
-    });
-  }
-
-  /** Whether an entry of the roster ever took this device out. */
-  wasRemoved(device: string): boolean {
-    return this.#db.prepare("SELECT 1 FROM removed_device WHERE device = ?").get(device) !== undefined;
+  keepRoster(roster: Roster): void {
+    this.#transact(() => this.#keep("roster", snapshotRoster(roster)));
   }
 
   /** The last receipt of a device that this client has verified in its chain. */

@@ -97,12 +97,8 @@ async function syncRoster(
       : await afterPinned(entries, { log: "roster", pinned, onFork: async () => undefined });
   if (news.length === 0) return roster;
   const view = desk.cache.keyView(state);
-  const removed: string[] = [];
-  for (const bytes of news) {
-    const { event } = judgeRosterEvent(roster, bytes, view);
-    if (event.type === "device.remove") removed.push(event.device);
-  }
-  desk.cache.keepRoster(roster, removed);
+  for (const bytes of news) judgeRosterEvent(roster, bytes, view);
+  desk.cache.keepRoster(roster);
   return roster;
 }
 

@@ -115,6 +115,10 @@ export const REFUSALS = {
   // Roster, SPEC 5
   "roster-device-unknown": { says: "the roster has no such device", hint: "list devices and choose one of them" },
   "roster-device-exists": { says: "the device is in the roster already", hint: "nothing is to be done" },
+  "roster-device-removed": {
+    says: "the device was removed, and its enrolment token does not bring it back",
+    hint: "admit it by hand after checking it",
+  },
   "roster-name-taken": { says: "another device has this name", hint: "choose another name" },
   "roster-backdated": {
     says: "the entry names an older key log than the entry before it",

@@ -36,6 +36,8 @@ export type Roster = {
   readonly names: Map<string, string>;
   readonly groups: Map<string, Set<string>>;
   readonly tokens: Map<string, RosterToken>;
+  /** Devices that were removed and not admitted by hand since. */
+  readonly removed: Set<string>;
 };
 
 export function emptyRoster(tenant: string): Roster {
@@ -47,6 +49,7 @@ export function emptyRoster(tenant: string): Roster {
     names: new Map(),
     groups: new Map(),
     tokens: new Map(),
+    removed: new Set(),
   };
 }
 
@@ -58,6 +61,7 @@ export type RosterSnapshot = {
   readonly devices: readonly RosterDevice[];
   readonly groups: readonly (readonly [string, readonly string[]])[];
   readonly tokens: readonly RosterToken[];
+  readonly removed: readonly string[];
 };
 
 export function snapshotRoster(roster: Roster): RosterSnapshot {
@@ -68,6 +72,7 @@ export function snapshotRoster(roster: Roster): RosterSnapshot {
     devices: [...roster.devices.values()],
     groups: [...roster.groups].map(([group, devices]) => [group, [...devices]] as const),
     tokens: [...roster.tokens.values()],
+    removed: [...roster.removed],
   };
 }
 
@@ -80,6 +85,7 @@ export function restoreRoster(snapshot: RosterSnapshot): Roster {
     names: new Map(snapshot.devices.map(({ device, name }) => [name.toLowerCase(), device])),
     groups: new Map(snapshot.groups.map(([group, devices]) => [group, new Set(devices)])),
     tokens: new Map(snapshot.tokens.map((token) => [token.token, token])),
+    removed: new Set(snapshot.removed),
   };
 }
 
@@ -189,12 +195,16 @@ function admission(roster: Roster, event: Extract<RosterEvent, { type: "device.a
   if (thumbprint(keyBytes(event.sig)) !== event.device) throw refuse("device-id", `device ${event.device}`);
   checkNameFree(roster, event);
   const token = event.token === undefined ? undefined : usableToken(roster, event.token, event.time);
+  if (token !== undefined && roster.removed.has(event.device)) {
+    throw refuse("roster-device-removed", `device ${event.device}, by token ${token.token}`);
+  }
   const { device, sig, enc, name, class: deviceClass, request, time: since } = event;
   return () => {
     if (token !== undefined) roster.tokens.set(token.token, { ...token, uses: token.uses + 1 });
     const via = token === undefined ? {} : { token: token.token };
     roster.devices.set(device, { device, sig, enc, name, class: deviceClass, request, since, ...via });
     roster.names.set(name.toLowerCase(), device);
+    roster.removed.delete(device);
     for (const group of event.groups) groupOf(roster, group).add(device);
   };
 }
@@ -222,6 +232,7 @@ function removal(roster: Roster, device: string): () => void {
   return () => {
     roster.devices.delete(device);
     roster.names.delete(name.toLowerCase());
+    roster.removed.add(device);
     for (const members of roster.groups.values()) members.delete(device);
   };
 }

@@ -35,13 +35,19 @@ const Snapshot = v.object({
       uses: v.number(),
     }),
   ),
+  removed: v.array(v.string()),
 });
 
 export function loadRoster({ logs }: Store, { n, view }: { n: number; view: KeyLogView }): Roster {
-  const json = logs.rosterSnapshot(n);
-  const roster =
-    json === undefined ? emptyRoster(view.state.tenant) : restoreRoster(v.parse(Snapshot, JSON.parse(json)));
+  const roster = storedRoster(logs.rosterSnapshot(n)) ?? emptyRoster(view.state.tenant);
   const next = roster.head === undefined ? 0 : roster.head.seq + 1;
   for (const { bytes } of logs.entries({ n, log: "roster" }, next)) judgeRosterEvent(roster, bytes, view);
   return roster;
+}
+
+/** `undefined` also for a state that another version stored: the entries are all there, and are judged again. */
+function storedRoster(json: string | undefined): Roster | undefined {
+  if (json === undefined) return undefined;
+  const stored = v.safeParse(Snapshot, JSON.parse(json));
+  return stored.success ? restoreRoster(stored.output) : undefined;
 }

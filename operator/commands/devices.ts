@@ -167,7 +167,7 @@ function admissionWords({ session, keys }: Unlocked, pending: ListedDevice, name
     token !== undefined && isProven(pending, token, keys)
       ? "It proved its package's token."
       : "It proved no token: compare its id with the one that `keybound-agent status` shows on the device.";
-  const again = session.desk.cache.wasRemoved(device) ? " It was removed before." : "";
+  const again = session.roster.removed.has(device) ? " It was removed before." : "";
   return `${name} says that it is ${plain(request.host)} (${request.platform}); its id is ${device}. ${proof}${again}`;
 }
 

@@ -6,7 +6,7 @@ import { DAY } from "../cast/clock.ts";
 import { device } from "../cast/device.ts";
 import { person } from "../cast/person.ts";
 import { idOf } from "../cast/random.ts";
-import { RosterLog } from "../cast/roster-log.ts";
+import { admissionOf, RosterLog } from "../cast/roster-log.ts";
 import { signersOf, Tenant } from "../cast/tenant.ts";
 import { codeOf } from "./refused.ts";
 
@@ -73,6 +73,34 @@ describe("an enrolment token", () => {
     expect(codeOf(() => log.admit(mail, ada, { token: late.token }))).toBe("token-expired");
     expect(codeOf(() => usableToken(log.roster, late.token, log.tenant.clock.now))).toBe("token-expired");
     expect(codeOf(() => log.addToken("late"))).toBe("log-no-change");
+  });
+});
+
+/** A roster whose only device came by a token for nine and was removed. */
+function afterRemoval() {
+  const log = rosterOf();
+  const { token } = log.addToken("rollout", { maxUses: 9 });
+  log.admit(web, ada, { token });
+  log.append({ type: "device.remove", device: web.id }, [ada.signer]);
+  return { log, token };
+}
+
+describe("a device that was removed", () => {
+  test("is not brought back by its token, whoever asks and from whatever snapshot", () => {
+    const { log, token } = afterRemoval();
+    expect(codeOf(() => log.admit(web, ada, { token }))).toBe("roster-device-removed");
+    expect(codeOf(() => log.admit(mail, ada, { token }))).toBe("accepted");
+    const restored = restoreRoster(snapshotRoster(log.roster));
+    expect(restored).toEqual(log.roster);
+    const again = log.sign({ ...admissionOf(web, log.tenant), token }, [ada.signer]);
+    expect(codeOf(() => judgeRosterEvent(restored, again, log.tenant.view))).toBe("roster-device-removed");
+  });
+
+  test("returns by hand, and is then as any other", () => {
+    const { log, token } = afterRemoval();
+    log.admit(web);
+    expect(log.roster.removed).toEqual(new Set());
+    expect(codeOf(() => log.admit(web, ada, { token }))).toBe("roster-device-exists");
   });
 });
 

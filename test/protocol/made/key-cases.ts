@@ -154,6 +154,14 @@ export function rosterCases(): readonly RefusalCase[] {
     const entry = other.sign({ ...admissionOf(mail, tenant), ...withToken }, [ada.signer]);
     return { keyLog, roster: other.log.map(b64), entry: b64(entry) };
   };
+  const returning = (over: object) => {
+    const other = new RosterLog(tenant);
+    const { token } = other.addToken("once", { maxUses: 2 });
+    other.admit(web, ada, { token });
+    other.append({ type: "device.remove", device: web.id }, [ada.signer]);
+    const entry = other.sign({ ...admissionOf(web, tenant), token, ...over }, [ada.signer]);
+    return { keyLog, roster: other.log.map(b64), entry: b64(entry) };
+  };
   return casesOf("roster-event", [
     ["roster-device-unknown", "a device is removed that is not there", remove(mail.id), remove(web.id)],
     [
@@ -161,6 +169,12 @@ export function rosterCases(): readonly RefusalCase[] {
       "a device is admitted a second time",
       admit({ ...admissionOf(web, tenant), name: "web-2" }),
       good,
+    ],
+    [
+      "roster-device-removed",
+      "a device that was removed comes back by its token, instead of by hand",
+      returning({}),
+      returning({ token: undefined }),
     ],
     ["roster-name-taken", "a name that differs from another in case alone", admit({ name: "WEB-1" }), good],
     [
