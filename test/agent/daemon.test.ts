@@ -1,0 +1,79 @@
+// The daemon on a real state: what it will not serve, and what it says of the machine that it runs on.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import pino from "pino";
+import { expect, it } from "vitest";
+import { type DaemonOptions, runDaemon } from "../../agent/daemon.ts";
+import { takeInventory } from "../../agent/inventory.ts";
+import { readJournal } from "../../agent/journal.ts";
+import { pathsIn } from "../../agent/paths.ts";
+import { State } from "../../agent/state.ts";
+import { readInventory } from "../../protocol/inventory.ts";
+import { raw } from "../cast/person.ts";
+import { seeded } from "../cast/random.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { bindTo, folder, openState, ownerOf } from "./bound.ts";
+import { AGENT, environmentIn, MACHINE } from "./machine.ts";
+
+const MAIN = join(import.meta.dirname, "..", "..", "agent", "main.ts");
+
+function daemonOn(path: string, state: State, over: Partial<DaemonOptions> = {}): DaemonOptions {
+  return {
+    state,
+    paths: pathsIn(path),
+    machine: MACHINE,
+    environment: environmentIn(path),
+    agent: AGENT,
+    inventoryCommand: ["/bin/false"],
+    now: () => Date.now(),
+    random: seeded("daemon"),
+    draw: () => 0,
+    log: pino({ level: "silent" }),
+    ...over,
+  };
+}
+
+it("stops and says so where its identity was made on another machine", async () => {
+  const path = join(folder(), "state");
+  const state = openState(path);
+  bindTo(state, new Tenant());
+  const elsewhere = daemonOn(path, state, { machine: { ...MACHINE, machineId: "machine two" } });
+  await expect(runDaemon(elsewhere, new AbortController().signal)).rejects.toMatchObject({ code: "clone" });
+  expect(readJournal(state, 1)[0]?.entry).toContain('"type":"clone"');
+});
+
+it("serves its owner until it is told to stop, with no relay to be reached", async () => {
+  const path = join(folder(), "state");
+  const state = openState(path);
+  bindTo(state, new Tenant(), { deployment: { relays: ["ws://127.0.0.1:9"] } });
+  const stopping = new AbortController();
+  setTimeout(() => stopping.abort(), 300);
+  await runDaemon(daemonOn(path, state), stopping.signal);
+  expect(readJournal(state, 1)[0]?.entry).toContain('"type":"stopped"');
+});
+
+it("signs what the system says of itself, asked in another process", async () => {
+  const acme = new Tenant();
+  const state = openState();
+  bindTo(state, acme);
+  const owner = ownerOf(state);
+  const command = [process.execPath, MAIN, "inventory"] as const;
+  const bytes = await takeInventory(command, { owner, agent: AGENT.text, now: () => 5 }, AbortSignal.timeout(15_000));
+  const inventory = readInventory(bytes, { sig: raw(owner.signer), tenant: acme.id });
+  expect(inventory).toMatchObject({ device: owner.device, time: 5, os: { platform: "linux" } });
+  expect(inventory.memoryBytes).toBeGreaterThan(1_000_000);
+});
+
+it("takes no inventory from a process that prints something else", async () => {
+  const path = folder();
+  const state = openState();
+  bindTo(state, new Tenant());
+  const printer = join(path, "printer.mjs");
+  writeFileSync(printer, 'console.log(JSON.stringify({ host: "x", surprise: true }))');
+  const taken = takeInventory(
+    [process.execPath, printer],
+    { owner: ownerOf(state), agent: AGENT.text, now: () => 5 },
+    AbortSignal.timeout(15_000),
+  );
+  await expect(taken).rejects.toThrow("Invalid key");
+});
