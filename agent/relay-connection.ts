@@ -158,8 +158,11 @@ export class RelayConnection {
   #dispatch(frame: RelayFrame): void {
     const { header } = frame;
     if ("rid" in header && header.rid !== undefined) return this.#answer(header.rid, frame);
-    if (header.type === "hello") return this.#login(header);
     if (header.type === "failed") return this.close(header.message, header.code);
+    if (this.#isOpen !== (header.type !== "hello" && header.type !== "welcome")) {
+      return this.close(`${header.type} at the wrong time`);
+    }
+    if (header.type === "hello") return this.#login(header);
     if (header.type !== "welcome") return this.#events.onFrame(frame);
     clearTimeout(this.#connecting);
     this.#isOpen = true;

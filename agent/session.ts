@@ -12,7 +12,7 @@ import { fetchKeyLog, loadAdmission, takeKeyEntries } from "./key-follower.ts";
 import type { Delivery } from "./ledger.ts";
 import { INVENTORY_DELAY_MS, INVENTORY_EVERY_MS, MAX_PENDING_BYTES, MAX_PENDING_FRAMES } from "./limits.ts";
 import type { AgentVersion, Jobs } from "./jobs.ts";
-import { addVouch, keyLogView, raiseFloor } from "./owner.ts";
+import { addVouch, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { type RelayConnection, RelayFailure, type RelayFrame } from "./relay-connection.ts";
 import { ENROLMENT_REFUSED } from "./relay-link.ts";
@@ -179,6 +179,8 @@ export class Session {
     if (place === "ahead") await this.#follow(checkpoint.keyHead.seq);
     // One that is dated ahead would vouch for a time that has not come (SPEC 4.5).
     if (checkpoint.time > now() + MAX_CLOCK_AHEAD_MS) return;
+    // One that comes again must not cost the disk anything.
+    if (checkpoint.time <= (readVouches(owned.state).get(operator) ?? 0)) return;
     owned.write("vouch", (state) => {
       addVouch(state, operator, checkpoint.time);
       raiseFloor(state, checkpoint.time, now());
