@@ -124,7 +124,7 @@ export class RelayConnection {
       this.#stream = response.socket;
       this.#stream.setNoDelay(true);
     });
-    socket.on("message", (data) => this.#receive(data));
+    socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     socket.on("ping", () => this.#heard());
     socket.on("pong", () => this.#heard());
     socket.on("close", (code) => this.close(`closed by the relay with ${code}`));
@@ -143,10 +143,10 @@ export class RelayConnection {
     else if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
   }
 
-  #receive(data: unknown): void {
+  #receive(data: unknown, isBinary: boolean): void {
     this.#heard();
     try {
-      if (!(data instanceof Uint8Array)) return this.close("a frame that is not binary");
+      if (!isBinary || !(data instanceof Uint8Array)) return this.close("a frame that is not binary");
       const { header, parts } = readFrame(data);
       this.#dispatch({ header: readHeader(ToDevice, header), parts });
     } catch (error) {

@@ -17,7 +17,9 @@ const WELCOME = writeFrame({ type: "welcome" });
 /** What a device's connection heard of a relay that says these things, and why it closed. */
 async function told(say: (socket: WebSocket) => void) {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-  onTestFinished(() => void server.close());
+  onTestFinished(() => {
+    server.close();
+  });
   await once(server, "listening");
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
