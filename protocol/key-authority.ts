@@ -2,6 +2,7 @@
 import { pae, type UnverifiedEnvelope } from "./envelope.ts";
 import type { LaterEvent } from "./key-event.ts";
 import { fingerprint, type KeyLogState, keyBytes, lastTerm, type Operator } from "./key-state.ts";
+import { isFreeAdmin } from "./key-wait.ts";
 import { policyThreshold } from "./policy.ts";
 import { refuse } from "./refusal.ts";
 import { verifySignature } from "./signature.ts";
@@ -78,7 +79,7 @@ export function checkAuthority(state: KeyLogState, event: LaterEvent, signers: S
     case "operator.add":
       return requireAdmins(state, signers, { subject: event.key.operator, count: state.policy.adminThreshold });
     case "operator.replace":
-      return requireAdmins(state, signers, { subject: event.key.operator, count: state.policy.adminThreshold });
+      return requireApproval(state, signers, event.key.operator);
     case "operator.change":
       return requireSelf(signers, event.key.operator);
     case "operator.recover":
@@ -90,15 +91,17 @@ export function checkAuthority(state: KeyLogState, event: LaterEvent, signers: S
     case "operator.revoke":
       return requireRevokers(state, signers, event.operator);
     case "operator.role":
-      return requireAdmins(state, signers, { subject: event.operator, count: state.policy.adminThreshold });
+      return requireApproval(state, signers, event.operator);
     case "policy.set":
       if (rootSigned(state, signers)) return;
-      return requireAdmins(state, signers, { count: policyThreshold(state.policy) });
+      requireAdmins(state, signers, { count: policyThreshold(state.policy) });
+      return requireFreeAdmin(state, signers);
     case "root.set":
       return requireRoot(state, signers);
     case "tenant.close":
       if (rootSigned(state, signers)) return;
-      return requireAdmins(state, signers, { count: 2 });
+      requireAdmins(state, signers, { count: 2 });
+      return requireFreeAdmin(state, signers);
     default:
       throw new Error(`internal error: no rule for ${JSON.stringify(event satisfies never)}`);
   }
@@ -128,8 +131,28 @@ function requireSelf(signers: Signers, operator: string): void {
 
 export function requireRevokers(state: KeyLogState, signers: Signers, subject: string): void {
   if (rootSigned(state, signers) || signers.operators.some(({ operator }) => operator === subject)) return;
-  const isAdmin = state.operators.find(({ operator }) => operator === subject)?.role === "admin";
-  requireAdmins(state, signers, { subject, count: isAdmin ? state.policy.adminThreshold : 1 });
+  if (!isAdmin(state, subject)) return requireAdmins(state, signers, { subject, count: 1 });
+  requireApproval(state, signers, subject);
+}
+
+/** The admins whom the policy asks for; about another admin, one of those who could stop a recovered key among them. */
+function requireApproval(state: KeyLogState, signers: Signers, subject: string): void {
+  requireAdmins(state, signers, { subject, count: state.policy.adminThreshold });
+  if (isAdmin(state, subject)) requireFreeAdmin(state, signers);
+}
+
+/**
+ * What would take an admin's power to revoke a recovered key away is signed by an admin who is in no waiting time, as
+ * long as there is one; so nobody who recovered, and nobody whom they added, comes before those who could stop them.
+ */
+function requireFreeAdmin({ operators }: KeyLogState, signers: Signers): void {
+  if (operators.some(isFreeAdmin) && !signers.operators.some(isFreeAdmin)) {
+    throw refuse("signers-few", "an admin whose key is in no waiting time must sign as well");
+  }
+}
+
+function isAdmin(state: KeyLogState, id: string): boolean {
+  return state.operators.find(({ operator }) => operator === id)?.role === "admin";
 }
 
 function rootSigned(state: KeyLogState, signers: Signers): boolean {

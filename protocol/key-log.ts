@@ -70,7 +70,7 @@ export function judgeEvent(state: KeyLogState, bytes: Uint8Array, admit: AdmitKe
   checkProofs(envelope, newKeys);
   checkLifetime(event);
   const id = statementId(envelope);
-  const after = apply(state, event);
+  const after = apply(state, event, signers.operators);
   if (!after.operators.some(({ role }) => role === "admin")) throw refuse("log-last-admin", event.type);
   return {
     id,

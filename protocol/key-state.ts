@@ -2,19 +2,18 @@
 import { fromBase64url } from "./bytes.ts";
 import type { LogPlace } from "./fields.ts";
 import type { LaterEvent, NewKey, Role, RootKeys } from "./key-event.ts";
+import { inheritedWait, isFreeAdmin, laterWait, type Wait } from "./key-wait.ts";
 import type { Policy } from "./policy.ts";
 import { refuse } from "./refusal.ts";
 import { thumbprint } from "./signature.ts";
 
 /** A person with an active signature key. `key` is its thumbprint. */
-export type Operator = NewKey & {
-  readonly key: string;
-  /** Place of the event that made this key active. */
-  readonly since: number;
-  /** How long after hearing of the recovery at place `delayFrom` a device lets the key sign jobs; 0 where there is none. */
-  readonly delayMs: number;
-  readonly delayFrom: number;
-};
+export type Operator = NewKey &
+  Wait & {
+    readonly key: string;
+    /** Place of the event that made this key active. */
+    readonly since: number;
+  };
 
 /** How a key's term ended. */
 export type TermEnd = "replaced" | "changed" | "recovered" | "revoked" | "role";
@@ -89,24 +88,24 @@ export function fingerprint(field: string): string {
 
 export type Applied = Omit<KeyLogState, "head" | "seen">;
 
-/** The state after an entry, but for its head. Throws where the entry does not fit the state. */
-export function apply(state: KeyLogState, event: LaterEvent): Applied {
+/** The state after an entry by these operators, but for its head. Throws where the entry does not fit the state. */
+export function apply(state: KeyLogState, event: LaterEvent, signers: readonly Operator[]): Applied {
   switch (event.type) {
     case "operator.add":
-      return addOperator(state, event);
+      return addOperator(state, event, signers);
     case "operator.replace":
-      return succeed(state, event, { end: "replaced", jobs: "cancel" });
+      return succeed(state, event, { end: "replaced", jobs: "cancel", signers });
     case "operator.change":
-      return succeed(state, event, { end: "changed", jobs: event.jobs });
+      return succeed(state, event, { end: "changed", jobs: event.jobs, signers });
     case "operator.recover":
       if (event.key.recovery === undefined) throw refuse("field-missing", "key.recovery");
-      return succeed(state, event, { end: "recovered", jobs: "cancel" });
+      return succeed(state, event, { end: "recovered", jobs: "cancel", signers });
     case "operator.recovery":
       return setRecovery(state, event);
     case "operator.revoke":
       return revoke(state, event);
     case "operator.role":
-      return setRole(state, event);
+      return setRole(state, event, signers);
     case "policy.set":
       return {
         ...state,
@@ -122,11 +121,13 @@ export function apply(state: KeyLogState, event: LaterEvent): Applied {
   }
 }
 
-function addOperator(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.add" }>): Applied {
+type Addition = Extract<LaterEvent, { type: "operator.add" }>;
+
+function addOperator(state: KeyLogState, event: Addition, signers: readonly Operator[]): Applied {
   if (state.operators.some(({ operator }) => operator === event.key.operator)) {
     throw refuse("log-operator-exists", `operator ${event.key.operator}`);
   }
-  const operator = operatorOf(event.key, { since: event.seq });
+  const operator = { ...operatorOf(event.key, { since: event.seq }), ...inheritedWait(signers, event.seq) };
   return { ...state, operators: [...state.operators, operator], terms: [...state.terms, termOf(operator, event.seq)] };
 }
 
@@ -136,12 +137,15 @@ type Succession = Extract<LaterEvent, { type: "operator.replace" | "operator.cha
 function succeed(
   state: KeyLogState,
   event: Succession,
-  { end, jobs }: { end: TermEnd; jobs: "cancel" | "keep" },
+  { end, jobs, signers }: { end: TermEnd; jobs: "cancel" | "keep"; signers: readonly Operator[] },
 ): Applied {
   const before = currentOperator(state, event.key.operator);
   if (event.key.role !== before.role)
     throw refuse("field-invalid", `key.role: ${event.key.role}, must stay ${before.role}`);
-  const after = { ...operatorOf(event.key, { since: event.seq }), ...delayOf(state, event, before) };
+  const after = {
+    ...operatorOf(event.key, { since: event.seq }),
+    ...waitOf(event, { before, signers, policy: state.policy }),
+  };
   return {
     ...state,
     operators: state.operators.map((operator) => (operator.operator === before.operator ? after : operator)),
@@ -149,17 +153,21 @@ function succeed(
   };
 }
 
-/** A recovered key waits; one that it is changed to by its own word waits for the same recovery; one that admins approved does not. */
-function delayOf(state: KeyLogState, event: Succession, before: Operator): Pick<Operator, "delayMs" | "delayFrom"> {
-  switch (event.type) {
+type Before = { readonly before: Operator; readonly signers: readonly Operator[]; readonly policy: Policy };
+
+/** A recovered key waits, never less than the key before it; its owner's word alone ends no wait, a free admin's does. */
+function waitOf({ type, seq }: Succession, { before, signers, policy }: Before): Wait {
+  switch (type) {
     case "operator.recover":
-      return { delayMs: state.policy.recoveryDelayMs, delayFrom: event.seq };
+      return { delayMs: Math.max(policy.recoveryDelayMs, before.delayMs), delayFrom: seq };
     case "operator.change":
-      return { delayMs: before.delayMs, delayFrom: before.delayFrom };
+      return signers.some(isFreeAdmin)
+        ? inheritedWait(signers, seq)
+        : { delayMs: before.delayMs, delayFrom: before.delayFrom };
     case "operator.replace":
-      return { delayMs: 0, delayFrom: event.seq };
+      return inheritedWait(signers, seq);
     default:
-      throw new Error(`internal error: no delay for ${JSON.stringify(event satisfies never)}`);
+      throw new Error(`internal error: no wait for ${JSON.stringify(type satisfies never)}`);
   }
 }
 
@@ -183,10 +191,12 @@ export function revoke(state: KeyLogState, event: Extract<LaterEvent, { type: "o
   };
 }
 
-function setRole(state: KeyLogState, event: Extract<LaterEvent, { type: "operator.role" }>): Applied {
+type RoleChange = Extract<LaterEvent, { type: "operator.role" }>;
+
+function setRole(state: KeyLogState, event: RoleChange, signers: readonly Operator[]): Applied {
   const before = currentOperator(state, event.operator);
   if (before.role === event.role) throw refuse("log-no-change", `the role is ${event.role}`);
-  const after: Operator = { ...before, role: event.role };
+  const after: Operator = { ...before, ...laterWait(before, inheritedWait(signers, event.seq)), role: event.role };
   return {
     ...state,
     operators: state.operators.map((operator) => (operator.operator === event.operator ? after : operator)),

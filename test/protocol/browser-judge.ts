@@ -21,6 +21,7 @@ import * as keyEvent from "../../protocol/key-event.ts";
 import * as keyLog from "../../protocol/key-log.ts";
 import * as keyState from "../../protocol/key-state.ts";
 import * as keyView from "../../protocol/key-view.ts";
+import * as keyWait from "../../protocol/key-wait.ts";
 import * as limits from "../../protocol/limits.ts";
 import * as outcome from "../../protocol/outcome.ts";
 import * as output from "../../protocol/output.ts";
@@ -64,6 +65,7 @@ export const protocol = {
   keyLog,
   keyState,
   keyView,
+  keyWait,
   limits,
   outcome,
   output,

@@ -60,6 +60,17 @@ function recovered(delayMs: number): object {
   return given({ tenant, signers: [next.signer] });
 }
 
+/** A job by somebody whom Ada's recovered key has added alone. */
+function addedByRecovered(delayMs: number): object {
+  const tenant = organisation({ recoveryDelayMs: delayMs });
+  const next = renewed(ada);
+  const recover = { type: "operator.recover", key: tenant.keyOf(next) } as const;
+  tenant.append(recover, [ada.recovery, next.signer, next.recovery]);
+  const puppet = person("Puppet");
+  tenant.add(puppet, [next]);
+  return given({ tenant, signers: [puppet.signer] });
+}
+
 const over = (manifest: object, setup: Setup = {}) => given({ ...setup, manifest: { ...manifest } });
 const bodyOver = (body: object) => given({ body: { ...body } });
 const swapped = ({ envelope }: Job) => ({
@@ -103,6 +114,12 @@ export function signerCases(): readonly RefusalCase[] {
     ],
     ["signer-expired", "a job at the millisecond in which its signer's key ends", atEnd(0), atEnd(-1)],
     ["signer-delayed", "a job by a key that was recovered under a day's wait", recovered(DAY), recovered(0)],
+    [
+      "signer-delayed",
+      "a job by a key that only an admin under a day's wait has approved",
+      addedByRecovered(DAY),
+      addedByRecovered(0),
+    ],
     [
       "signers-few",
       "one signature where the policy asks for two",

@@ -3,7 +3,7 @@ import { DEFAULT_POLICY } from "../../../protocol/policy.ts";
 import type { Signer } from "../../../protocol/signature.ts";
 import { DAY } from "../../cast/clock.ts";
 import { device } from "../../cast/device.ts";
-import { newKeyOf, type Person, person, raw } from "../../cast/person.ts";
+import { newKeyOf, type Person, person, raw, renewed } from "../../cast/person.ts";
 import { idOf } from "../../cast/random.ts";
 import { admissionOf, RosterLog } from "../../cast/roster-log.ts";
 import { type EventFields, genesisOf, Tenant } from "../../cast/tenant.ts";
@@ -109,8 +109,24 @@ export function eventCases(): readonly RefusalCase[] {
       given(role("admin"), [ada.signer]),
       given(role("operator"), [ada.signer]),
     ],
+    [
+      "signers-few",
+      "an admin who recovered under a waiting time revokes another, instead of being revoked",
+      afterRecovery(bob, renewed(ada)),
+      afterRecovery(renewed(ada), bob),
+    ],
     manyOperators(),
   ]);
+}
+
+/** Ada has recovered her key, and the policy asks such a key to wait a day: one admin's revocation of the other. */
+function afterRecovery(whom: Person, by: Person): object {
+  const tenant = new Tenant({ founder: ada, policy: { recoveryDelayMs: DAY } });
+  tenant.add(bob);
+  const next = renewed(ada);
+  const recover: EventFields = { type: "operator.recover", key: tenant.keyOf(next) };
+  tenant.append(recover, [ada.recovery, next.signer, next.recovery]);
+  return { keyLog: tenant.log.map(b64), entry: b64(tenant.sign(revoke(whom), [by.signer])) };
 }
 
 /** The longest vector: a log with as many operators as there may be. */
