@@ -34,7 +34,8 @@ async function main(names: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "keybound-bench-"));
   process.once("exit", () => {
     killAll();
-    rmSync(folder, { recursive: true, force: true });
+    // A process that was killed just now may still write as it goes.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   const bundles = await makeBundles(join(folder, "bundles"));
