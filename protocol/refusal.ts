@@ -234,7 +234,10 @@ export const REFUSALS = {
     says: "the relay does not know this key",
     hint: "the device may have been removed, or the tenant is on another relay",
   },
-  "access-expired": { says: "the client's access has ended", hint: "unlock with the passphrase once to renew it" },
+  "access-expired": {
+    says: "the client's access has ended, or has not begun",
+    hint: "unlock with the passphrase once to renew it; check the clock",
+  },
   "frame-form": { says: "a frame is not of the form agreed", hint: "the two programs may be of different versions" },
 } as const satisfies Record<string, Entry>;
 

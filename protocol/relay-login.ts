@@ -4,7 +4,7 @@ import { pae, readEnvelopeOf, signPayload } from "./envelope.ts";
 import { Digest, Id, label, readFields, SealingKey, Time } from "./fields.ts";
 import type { KeyLogState } from "./key-state.ts";
 import { keyBytes } from "./key-state.ts";
-import { MAX_ACCESS_LIFETIME_MS } from "./limits.ts";
+import { MAX_ACCESS_LIFETIME_MS, MAX_CLOCK_AHEAD_MS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
 import { type Signer, thumbprint, verifySignature } from "./signature.ts";
 import { encodeStrict } from "./strict-json.ts";
@@ -68,7 +68,7 @@ export function readLogin(
   return { login, key };
 }
 
-/** A grant by an operator who is active now, for a key that is in time. */
+/** A grant by an operator who is active now, for a key that is in time: begun, but for a clock a little ahead, and not ended. */
 export function readAccessGrant(bytes: Uint8Array, { state, now }: { state: KeyLogState; now: number }): AccessGrant {
   const envelope = readEnvelopeOf("access-grant", bytes);
   const message = pae(envelope.payloadType, envelope.payload);
@@ -82,6 +82,10 @@ export function readAccessGrant(bytes: Uint8Array, { state, now }: { state: KeyL
   const grant = readFields(AccessGrant, envelope.payload);
   if (grant.tenant !== state.tenant) throw refuse("tenant-other", `tenant ${grant.tenant}`);
   if (grant.operator !== operator.operator) throw refuse("signer-role", "a grant is for its signer's own client");
+  // Otherwise a grant that is dated ahead would last longer than the longest.
+  if (grant.issuedAt > now + MAX_CLOCK_AHEAD_MS) {
+    throw refuse("access-expired", `begins at ${grant.issuedAt}, here it is ${now}`);
+  }
   const end = Math.min(grant.notAfter, grant.issuedAt + MAX_ACCESS_LIFETIME_MS);
   if (end <= now) throw refuse("access-expired", `ended at ${end}, here it is ${now}`);
   return grant;

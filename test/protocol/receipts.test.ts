@@ -7,7 +7,7 @@ import { admitKey } from "../../protocol/key-admission.ts";
 import { joinLive, type KeptStream, openLive, openOutput, readLive, sealLive } from "../../protocol/output.ts";
 import { checkReceiptChain, readReceipt } from "../../protocol/receipt.ts";
 import { readAccessGrant, readLogin } from "../../protocol/relay-login.ts";
-import { DAY } from "../cast/clock.ts";
+import { DAY, MINUTE } from "../cast/clock.ts";
 import { device, enrolmentOf } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
 import { CHALLENGE, grantOf, loginOf, RELAY } from "../cast/login.ts";
@@ -154,6 +154,9 @@ describe("a login", () => {
     expect(at(now)).toBe("accepted");
     expect(at(now + 180 * DAY)).toBe("access-expired");
     expect(at(now + 400 * DAY, { notAfter: now + 500 * DAY })).toBe("access-expired");
+    const ahead = (ms: number) => ({ issuedAt: now + ms, notAfter: now + 800 * DAY });
+    expect(at(now, ahead(10 * MINUTE))).toBe("accepted");
+    expect(at(now, ahead(10 * MINUTE + 1))).toBe("access-expired");
     expect(at(now, { operator: tenant.founder.operator })).toBe("signer-role");
     expect(at(now, { tenant: digestOf("other") })).toBe("tenant-other");
     const after = new Tenant();

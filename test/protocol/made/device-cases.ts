@@ -1,7 +1,7 @@
 // Vectors of packages and binding, of enrolment, receipts, output and logins.
 import { pinOf } from "../../../protocol/pin.ts";
 import { utf8 } from "../../../protocol/bytes.ts";
-import { DAY } from "../../cast/clock.ts";
+import { DAY, MINUTE } from "../../cast/clock.ts";
 import { device, enrolmentOf } from "../../cast/device.ts";
 import { jobFor } from "../../cast/job.ts";
 import { CHALLENGE, grantOf, loginOf, RELAY } from "../../cast/login.ts";
@@ -136,11 +136,15 @@ export function loginCases(): readonly RefusalCase[] {
     keyLog: tenant.log.map(b64),
     now: tenant.clock.now + 180 * DAY + ms,
   });
+  const ahead = (ms: number) => ({ ...access(0), now: tenant.clock.now - 10 * MINUTE - ms });
   return [
     ...casesOf("login", [
       ["login-challenge", "an answer to another challenge", given({ challenge: digestOf("old") }), given()],
       ["login-relay", "a login made for another relay", given({ relay: "evil.example:7000" }), given()],
     ]),
-    ...casesOf("access", [["access-expired", "at the millisecond of the grant's end", access(0), access(-1)]]),
+    ...casesOf("access", [
+      ["access-expired", "at the millisecond of the grant's end", access(0), access(-1)],
+      ["access-expired", "begins ten minutes and a millisecond from now", ahead(1), ahead(0)],
+    ]),
   ];
 }
