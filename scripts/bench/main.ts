@@ -33,11 +33,12 @@ async function main(names: readonly string[]): Promise<void> {
     throw new Error(`no benchmark ${unknown}; there are ${Object.keys(benchmarks).join(", ")}`);
   const folder = mkdtempSync(join(tmpdir(), "keybound-bench-"));
   process.once("exit", () => {
+    // A process that is killed may still write as it goes: hence the retries.
     killAll();
-    // A process that was killed just now may still write as it goes.
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  // The signal often comes twice, from the terminal and from npm: the second must not end the cleaning up.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
   const bundles = await makeBundles(join(folder, "bundles"));
   console.log(machine());
   for (const [name, benchmark] of Object.entries(benchmarks)) {
