@@ -1,4 +1,4 @@
-// Every refusal code has its paragraph in SPEC.md, and its vector or the program's test that provokes it.
+// Every refusal code has its paragraph in SPEC.md, its row in docs/refusals.md, and its vector or the program's test that provokes it.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -22,6 +22,13 @@ const BY_PROGRAMS: Readonly<Record<string, string>> = {
 test("each code has a paragraph in the specification, and nothing else has", () => {
   const paragraphs = [...read("protocol/SPEC.md").matchAll(/^\*\*`([a-z0-9-]+)`\*\* .{20,}$/gm)];
   expect(paragraphs.map(([, code]) => String(code)).toSorted()).toEqual(codes);
+});
+
+test("each code has a row in the documentation", () => {
+  const rows = new Set(
+    [...read("docs/refusals.md").matchAll(/^\| `([a-z0-9-]+)` \| .+ \|$/gm)].map(([, code]) => code),
+  );
+  expect(codes.filter((code) => !rows.has(code))).toEqual([]);
 });
 
 test("each code has a vector, but for those that programs give", () => {
