@@ -76,7 +76,7 @@ export const REFUSALS = {
   },
   "signer-expired": { says: "the key that signed has reached its end date", hint: "change the key, then sign again" },
   "signer-delayed": {
-    says: "the recovered key that signed is still in its waiting time",
+    says: "the key that signed was recovered, or approved by one that was, and is still in its waiting time",
     hint: "wait, or have a colleague sign",
   },
   "signers-few": { says: "fewer people signed than the policy asks for", hint: "have another operator sign as well" },
