@@ -1,13 +1,13 @@
 // The agent's program: reads the command line, the clock and the machine, and hands them on.
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { Refusal } from "../protocol/refusal.ts";
 import { bindCommand, journalCommand, statusCommand } from "./commands.ts";
 import { runDaemon } from "./daemon.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { collectFacts } from "./inventory.ts";
 import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
@@ -72,8 +72,6 @@ async function main(): Promise<void> {
       return print(statusCommand({ paths, json: values.json, now: now() }));
     case "journal":
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
-    case "inventory":
-      return print(JSON.stringify(await collectFacts()));
     default:
       throw new AgentFault("misuse", `no command ${command}`);
   }
@@ -88,7 +86,7 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
     const stopping = new AbortController();
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     const machine = readMachine(now());
-    const inventoryCommand = [process.execPath, ...process.execArgv, process.argv[1] ?? "", "inventory"] as const;
+    const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
     const daemon = { state, paths, machine, environment: runEnvironment(paths.jobs), agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
     await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
@@ -96,6 +94,11 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
   } finally {
     state.close();
   }
+}
+
+/** The program beside this one that asks the system for its facts, as source or as a bundle. */
+function askingProgram(own: string): string {
+  return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
 function runEnvironment(jobs: string): RunEnvironment {

@@ -15,7 +15,7 @@ import { Tenant } from "../cast/tenant.ts";
 import { bindTo, folder, openState, ownerOf } from "./bound.ts";
 import { AGENT, environmentIn, MACHINE } from "./machine.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "agent", "main.ts");
+const ASKING = join(import.meta.dirname, "..", "..", "agent", "inventory-main.ts");
 
 function daemonOn(path: string, state: State, over: Partial<DaemonOptions> = {}): DaemonOptions {
   return {
@@ -57,7 +57,7 @@ it("signs what the system says of itself, asked in another process", async () =>
   const state = openState();
   bindTo(state, acme);
   const owner = ownerOf(state);
-  const command = [process.execPath, MAIN, "inventory"] as const;
+  const command = [process.execPath, ASKING] as const;
   const bytes = await takeInventory(command, { owner, agent: AGENT.text, now: () => 5 }, AbortSignal.timeout(15_000));
   const inventory = readInventory(bytes, { sig: raw(owner.signer), tenant: acme.id });
   expect(inventory).toMatchObject({ device: owner.device, time: 5, os: { platform: "linux" } });

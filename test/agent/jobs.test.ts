@@ -227,7 +227,10 @@ it("asks for the key log when the signer knows more of it, and refuses when it c
   const ahead = jobFor({ tenant: acme, devices: [device] });
   const delivery = { envelope: ahead.envelope, ...ahead.sealedFor(device) };
   expect(jobs.receive(delivery, { watched: false, asked: false })).toEqual({ type: "behind", seq: 1 });
-  expect(jobs.receive(delivery, { watched: false, asked: true })).toMatchObject({ type: "taken", refused: "job-log-unknown" });
+  expect(jobs.receive(delivery, { watched: false, asked: true })).toMatchObject({
+    type: "taken",
+    refused: "job-log-unknown",
+  });
 });
 
 it("does not believe a clock that was set back behind what was signed and seen", async () => {
