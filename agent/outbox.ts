@@ -107,9 +107,12 @@ export function waitingReceipts(
     .map(receiptOf);
 }
 
-/** The relay has it: its result need not be kept, and old confirmed receipts go, but never the last one of the chain. */
+/**
+ * The relay has it: its result need not be kept, and old confirmed receipts go, but never the last one of the chain. Lost with
+ * the power, the receipt is sent again, and a relay answers the same bytes in the same way.
+ */
 export function confirmStored(owned: OwnerState, seq: number, now: number): void {
-  owned.write("confirm receipt", (state) => {
+  owned.writeSoon("confirm receipt", (state) => {
     state.run("UPDATE receipt SET stored = 1, result = NULL WHERE seq = ?", seq);
     state.run("DELETE FROM receipt WHERE stored = 1 AND time < ? AND seq < ?", now - STORED_RECEIPT_DAYS * DAY_MS, seq);
   });

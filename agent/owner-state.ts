@@ -31,10 +31,12 @@ export class OwnerState {
 
   /** One transaction, on the disk before this returns. Throws `OwnerChanged` and writes nothing where the owner is another. */
   write<T>(name: string, change: (state: State) => T): T {
-    return this.state.write(name, () => {
-      if (!this.isCurrent()) throw new OwnerChanged("the owner has changed");
-      return change(this.state);
-    });
+    return this.state.write(name, () => this.#changeOwn(change));
+  }
+
+  /** As `State.writeSoon`, with the same refusal. */
+  writeSoon<T>(name: string, change: (state: State) => T): T {
+    return this.state.writeSoon(name, () => this.#changeOwn(change));
   }
 
   /** No time before this is believed (SPEC 8.5). */
@@ -45,5 +47,10 @@ export class OwnerState {
   isCurrent(): boolean {
     const row = this.state.get("SELECT generation FROM owner");
     return row !== undefined && numberOf(row, "generation") === this.owner.generation;
+  }
+
+  #changeOwn<T>(change: (state: State) => T): T {
+    if (!this.isCurrent()) throw new OwnerChanged("the owner has changed");
+    return change(this.state);
   }
 }

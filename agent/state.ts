@@ -63,6 +63,18 @@ export class State {
     }
   }
 
+  /**
+   * As `write`, but a loss of power (not a crash) may undo it: for what can be done again. A later `write` makes it last.
+   */
+  writeSoon<T>(name: string, change: () => T): T {
+    this.#db.exec("PRAGMA synchronous = NORMAL");
+    try {
+      return this.write(name, change);
+    } finally {
+      this.#db.exec("PRAGMA synchronous = FULL");
+    }
+  }
+
   run(sql: string, ...values: SQLInputValue[]): void {
     this.#prepared(sql).run(...values);
   }
