@@ -1,5 +1,5 @@
 // Receipts: made inside the transaction that ends a job, kept until the relay has confirmed that it stored them.
-import type { SealedResult } from "./result.ts";
+import type { SealedOutput } from "../protocol/output.ts";
 import type { LogPlace } from "../protocol/fields.ts";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { type Receipt, signReceipt } from "../protocol/receipt.ts";
@@ -35,7 +35,7 @@ export type Answer = {
   readonly startedAt?: number;
   readonly contained: Receipt["contained"];
   readonly interpreter?: string;
-  readonly result?: SealedResult;
+  readonly result?: SealedOutput;
 };
 
 export type OutboxReceipt = {
@@ -71,7 +71,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       ...(given.startedAt === undefined ? {} : { startedAt: given.startedAt }),
       finishedAt: time,
       output: [...(given.result?.output ?? [])],
-      ...(given.result === undefined ? {} : { result: given.result.named }),
+      ...(given.result === undefined ? {} : { result: given.result.result }),
       contained: given.contained,
       ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
       keyHead: standing.keyHead,

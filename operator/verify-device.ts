@@ -19,7 +19,8 @@ export function receiptWords({ bytes, envelope, known }: Reading): Words {
   if (seen !== undefined && seen !== id)
     throw refuse("receipt-chain", `receipt ${receipt.seq} of ${device.name} was ${seen} before`);
   const output = receipt.output.map(
-    ({ stream, size, sha256 }) => `${size} bytes on ${stream}, of which those kept hash to ${sha256}`,
+    ({ stream, size, sha256 }) =>
+      `${size} bytes on ${stream}, of which those kept hash, with the result's salt, to ${sha256}`,
   );
   return {
     says: [

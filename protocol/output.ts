@@ -4,10 +4,12 @@ import { concat, toBase64url } from "./bytes.ts";
 import { keyBytes } from "./key-state.ts";
 import { CHUNK_BYTES, WRAP_BYTES } from "./limits.ts";
 import type { Stream } from "./outcome.ts";
-import type { Receipt } from "./receipt.ts";
+import type { Receipt, StreamSummary } from "./receipt.ts";
 import { refuse } from "./refusal.ts";
 import { CONTENT_KEY_BYTES, type Random, type SealingPair, unwrapKey, wrapKey, type WrapUse } from "./seal.ts";
 import { openChunk, openStream, sealChunk, sealStream } from "./stream.ts";
+
+const SALT_BYTES = 32;
 
 /** Bytes of one stream: those kept at its beginning and at its end. */
 export type KeptStream = {
@@ -17,25 +19,35 @@ export type KeptStream = {
   readonly tail: Uint8Array;
 };
 
-/** Output for these readers (raw X25519 keys): a wrap for each, in order, then the sealed stream of all kept bytes. */
+/** A sealed result, and what a receipt says of it. */
+export type SealedOutput = {
+  readonly sealed: Uint8Array;
+  readonly result: NonNullable<Receipt["result"]>;
+  readonly output: readonly StreamSummary[];
+};
+
+/**
+ * Output for these readers (raw X25519 keys): a wrap for each, in order, then the sealed stream of a salt and all kept
+ * bytes. The salt keeps the sums in the receipt, which everybody on the way can read, from confirming a guess.
+ */
 export function sealOutput(
   kept: readonly KeptStream[],
   { readers, statement, random }: { readers: readonly string[]; statement: string; random: Random },
-): Uint8Array {
+): SealedOutput {
   const contentKey = random(CONTENT_KEY_BYTES);
+  const salt = random(SALT_BYTES);
   const wraps = wrapToAll(contentKey, { readers, use: { purpose: "job-output", statement }, random });
-  return concat(wraps, sealStream(contentKey, concat(...kept.flatMap(({ head, tail }) => [head, tail]))));
+  const plain = concat(salt, ...kept.flatMap(({ head, tail }) => [head, tail]));
+  const sealed = concat(wraps, sealStream(contentKey, plain));
+  return {
+    sealed,
+    result: { sha256: digest(sealed), size: sealed.length },
+    output: kept.map((stream) => summaryOf(stream, salt)),
+  };
 }
 
-/** What a receipt says of a kept stream. */
-export function summaryOf({ stream, size, head, tail }: KeptStream): Receipt["output"][number] {
-  return {
-    stream,
-    size,
-    head: head.length,
-    tail: tail.length,
-    sha256: digest(concat(head, tail)),
-  };
+function summaryOf({ stream, size, head, tail }: KeptStream, salt: Uint8Array): StreamSummary {
+  return { stream, size, head: head.length, tail: tail.length, sha256: digest(concat(salt, head, tail)) };
 }
 
 /**
@@ -58,10 +70,12 @@ export function openOutput(
 }
 
 function cut(plain: Uint8Array, summaries: Receipt["output"]): readonly KeptStream[] {
-  let at = 0;
+  const salt = plain.subarray(0, SALT_BYTES);
+  let at = SALT_BYTES;
   const take = (bytes: number) => plain.subarray(at, (at += bytes));
   const kept = summaries.map(({ stream, size, head, tail }) => ({ stream, size, head: take(head), tail: take(tail) }));
-  const fits = at === plain.length && kept.every((stream, i) => summaryOf(stream).sha256 === summaries[i]?.sha256);
+  const fits =
+    at === plain.length && kept.every((stream, i) => summaryOf(stream, salt).sha256 === summaries[i]?.sha256);
   if (!fits) throw refuse("output-digest", "the opened bytes are not those that the device summed up");
   return kept;
 }

@@ -16,7 +16,7 @@ const StreamSummary = v.strictObject({
   /** Of these, the first `head` and the last `tail` were kept. */
   head: Bytes,
   tail: Bytes,
-  /** SHA-256 of the kept bytes, first then last. */
+  /** SHA-256 of the result's salt and the kept bytes, first then last: it confirms no guess of them. */
   sha256: Digest,
 });
 export type StreamSummary = Readonly<v.InferOutput<typeof StreamSummary>>;

@@ -1,7 +1,5 @@
 // A device's receipts, counted and chained, with sealed output; and its inventory.
-import { toBase64url } from "../../protocol/bytes.ts";
-import { type KeptStream, sealOutput, summaryOf } from "../../protocol/output.ts";
-import { primitives } from "../../protocol/primitives/node.ts";
+import { type KeptStream, type SealedOutput, sealOutput } from "../../protocol/output.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
 import { type Device, enrolmentOf } from "./device.ts";
@@ -45,14 +43,14 @@ export class ReceiptChain {
     const sealing = { readers: readers.map(({ sealing: pair }) => raw(pair)), statement: job.statement };
     const random = seeded(`output ${job.statement} ${this.answers.length}`);
     const result = kept.length === 0 ? undefined : sealOutput(kept, { ...sealing, random });
-    const fields = overridden(this.fieldsOf(setup, kept, result), setup.over);
+    const fields = overridden(this.fieldsOf(setup, result), setup.over);
     const bytes = signFields("receipt", fields, [this.device.signer]);
-    const answer = { bytes, id: idOfEnvelope(bytes), result };
+    const answer = { bytes, id: idOfEnvelope(bytes), result: result?.sealed };
     this.answers.push(answer);
     return answer;
   }
 
-  private fieldsOf(setup: AnswerSetup, kept: readonly KeptStream[], result: Uint8Array | undefined): object {
+  private fieldsOf(setup: AnswerSetup, result: SealedOutput | undefined): object {
     const { seq, id } = this.before;
     const now = this.tenant.clock.now;
     return {
@@ -65,8 +63,8 @@ export class ReceiptChain {
       outcome: setup.outcome ?? { type: "exited", code: 0 },
       startedAt: now,
       finishedAt: now,
-      output: kept.map(summaryOf),
-      result: result && { sha256: toBase64url(primitives.sha256(result)), size: result.length },
+      output: result?.output ?? [],
+      result: result?.result,
       contained: "yes",
       interpreter: "/bin/sh",
       keyHead: this.tenant.head,

@@ -6,9 +6,8 @@ import { signEnrolment } from "../../protocol/enrolment.ts";
 import { readEnvelope, statementId } from "../../protocol/envelope.ts";
 import { type JobManifest, readManifest } from "../../protocol/job.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
-import { type KeptStream, openLive, sealLive, sealOutput, summaryOf } from "../../protocol/output.ts";
+import { type KeptStream, openLive, sealLive, sealOutput } from "../../protocol/output.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
-import { primitives } from "../../protocol/primitives/node.ts";
 import { signReceipt } from "../../protocol/receipt.ts";
 import { signLogin } from "../../protocol/relay-login.ts";
 import { type Device, device } from "../cast/device.ts";
@@ -112,7 +111,7 @@ export class SocketDevice {
       { stream: "stdout", size: bytes.length, head: bytes, tail: new Uint8Array(0) },
     ];
     const { job, readers } = manifest;
-    const result = sealOutput(kept, { readers, statement, random: seeded(`output ${job}`) });
+    const { sealed, result, output } = sealOutput(kept, { readers, statement, random: seeded(`output ${job}`) });
     const seq = this.#before.seq + 1;
     const receipt = signReceipt(
       {
@@ -125,8 +124,8 @@ export class SocketDevice {
         outcome,
         startedAt: manifest.issuedAt,
         finishedAt: manifest.issuedAt,
-        output: kept.map(summaryOf),
-        result: { sha256: toBase64url(primitives.sha256(result)), size: result.length },
+        output: [...output],
+        result,
         contained: "yes",
         interpreter: "/bin/sh",
         keyHead: this.#package.state.head,
@@ -139,7 +138,7 @@ export class SocketDevice {
       },
       this.device.signer,
     );
-    await this.#client.done({ type: "result-part", job, offset: 0, size: result.length }, [result]);
+    await this.#client.done({ type: "result-part", job, offset: 0, size: sealed.length }, [sealed]);
     await this.#client.done({ type: "receipt", job, seq }, [receipt.bytes]);
     this.#before = { seq, id: receipt.id };
   }

@@ -1,10 +1,19 @@
 // What devices sign: enrolment, receipts in their chain, sealed and live output, inventory; and logins to a relay.
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../protocol/bytes.ts";
+import { digest } from "../../protocol/digest.ts";
 import { checkProof, readEnrolment } from "../../protocol/enrolment.ts";
 import { readInventory } from "../../protocol/inventory.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
-import { joinLive, type KeptStream, openLive, openOutput, readLive, sealLive } from "../../protocol/output.ts";
+import {
+  joinLive,
+  type KeptStream,
+  openLive,
+  openOutput,
+  readLive,
+  sealLive,
+  sealOutput,
+} from "../../protocol/output.ts";
 import { checkReceiptChain, readReceipt } from "../../protocol/receipt.ts";
 import { readAccessGrant, readLogin } from "../../protocol/relay-login.ts";
 import { DAY, MINUTE } from "../cast/clock.ts";
@@ -164,4 +173,18 @@ describe("a login", () => {
     after.revoke(grace);
     expect(codeOf(() => readAccessGrant(grantOf(tenant, grace), { state: after.state, now }))).toBe("signer-unknown");
   });
+});
+
+test("says nothing in a receipt by which a guess of a short output could be confirmed", () => {
+  const short: KeptStream[] = [
+    { stream: "stdout", size: 6, head: utf8("active"), tail: new Uint8Array(0) },
+    { stream: "stderr", size: 6, head: utf8("active"), tail: new Uint8Array(0) },
+  ];
+  const sums = ["one", "two"].flatMap((word) =>
+    sealOutput(short, { readers: [], statement: digestOf("a job"), random: seeded(word) }).output.map(
+      ({ sha256 }) => sha256,
+    ),
+  );
+  expect(sums).not.toContain(digest(utf8("active")));
+  expect(sums[0]).not.toBe(sums[2]);
 });
