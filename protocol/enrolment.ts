@@ -6,7 +6,8 @@ import { pae, readEnvelopeOf, signPayload, statementId, type UnverifiedEnvelope 
 import { Digest, Id, label, readFields, SealingKey, Time } from "./fields.ts";
 import { keyBytes } from "./key-state.ts";
 import { refuse } from "./refusal.ts";
-import { type Signer, thumbprint, verifySignature } from "./signature.ts";
+import { type Signer, thumbprint } from "./signature.ts";
+import { checkSignedBy } from "./signed-by.ts";
 import { encodeStrict } from "./strict-json.ts";
 
 const EnrolmentRequest = v.strictObject({
@@ -55,11 +56,7 @@ export function readEnrolment(
   const sig = keyBytes(request.sig);
   admit(sig);
   if (thumbprint(sig) !== request.device) throw refuse("device-id", `device ${request.device}`);
-  const own = envelope.signatures.find(({ key }) => key === request.device);
-  if (own === undefined) throw refuse("signer-unknown", `not signed by device ${request.device}`);
-  const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: sig, message, signature: own.signature }))
-    throw refuse("signature-bad", `device ${request.device}`);
+  checkSignedBy(envelope, sig);
   return { request, id: statementId(envelope) };
 }
 

@@ -1,11 +1,12 @@
 // What a device says of its own hardware and system, signed by it, on connecting and daily (SPEC 9.5). Every list and text is bounded.
 import * as v from "valibot";
-import { pae, readEnvelopeOf, signPayload } from "./envelope.ts";
+import { readEnvelopeOf, signPayload } from "./envelope.ts";
 import { Bytes, Digest, readFields, Time } from "./fields.ts";
 import { keyBytes } from "./key-state.ts";
 import { MAX_INVENTORY_BYTES, MAX_INVENTORY_ITEMS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
-import { type Signer, thumbprint, verifySignature } from "./signature.ts";
+import type { Signer } from "./signature.ts";
+import { checkSignedBy } from "./signed-by.ts";
 import { encodeStrict } from "./strict-json.ts";
 
 /** Longest text of an inventory field; the device cuts what is longer. */
@@ -35,12 +36,7 @@ export function signInventory(inventory: Inventory, signer: Signer): Uint8Array 
 /** An inventory signed by the device whose raw key is `sig`. */
 export function readInventory(bytes: Uint8Array, { sig, tenant }: { sig: string; tenant: string }): Inventory {
   const envelope = readEnvelopeOf("inventory", bytes);
-  const device = thumbprint(keyBytes(sig));
-  const own = envelope.signatures.find(({ key }) => key === device);
-  if (own === undefined) throw refuse("signer-unknown", `not signed by device ${device}`);
-  const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: keyBytes(sig), message, signature: own.signature }))
-    throw refuse("signature-bad", `device ${device}`);
+  const device = checkSignedBy(envelope, keyBytes(sig));
   const inventory = readFields(Inventory, envelope.payload, MAX_INVENTORY_BYTES);
   if (inventory.tenant !== tenant) throw refuse("tenant-other", `tenant ${inventory.tenant}`);
   if (inventory.device !== device) throw refuse("device-other", `device ${inventory.device}`);

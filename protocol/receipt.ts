@@ -1,12 +1,13 @@
 // A receipt: the device's signed answer to one job, counted and chained to the answer before it (SPEC 9).
 import * as v from "valibot";
-import { pae, readEnvelopeOf, signPayload, statementId } from "./envelope.ts";
+import { readEnvelopeOf, signPayload, statementId } from "./envelope.ts";
 import { Bytes, Digest, Id, LogPlace, label, readFields, Seq, Time } from "./fields.ts";
 import { keyBytes } from "./key-state.ts";
 import { MAX_FORKS, MAX_OPERATORS, MAX_RECEIPT_BYTES } from "./limits.ts";
 import { Outcome, Stream } from "./outcome.ts";
 import { refuse } from "./refusal.ts";
-import { type Signer, thumbprint, verifySignature } from "./signature.ts";
+import type { Signer } from "./signature.ts";
+import { checkSignedBy } from "./signed-by.ts";
 import { encodeStrict } from "./strict-json.ts";
 
 const StreamSummary = v.strictObject({
@@ -69,12 +70,7 @@ export function readReceipt(
   { sig, tenant }: { sig: string; tenant: string },
 ): { receipt: Receipt; id: string } {
   const envelope = readEnvelopeOf("receipt", bytes);
-  const device = thumbprint(keyBytes(sig));
-  const own = envelope.signatures.find(({ key }) => key === device);
-  if (own === undefined) throw refuse("signer-unknown", `not signed by device ${device}`);
-  const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: keyBytes(sig), message, signature: own.signature }))
-    throw refuse("signature-bad", `device ${device}`);
+  const device = checkSignedBy(envelope, keyBytes(sig));
   const receipt = readFields(Receipt, envelope.payload, MAX_RECEIPT_BYTES);
   if (receipt.tenant !== tenant) throw refuse("tenant-other", `tenant ${receipt.tenant}`);
   if (receipt.device !== device) throw refuse("device-other", `device ${receipt.device}`);

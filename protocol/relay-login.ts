@@ -6,7 +6,8 @@ import type { KeyLogState } from "./key-state.ts";
 import { keyBytes } from "./key-state.ts";
 import { MAX_ACCESS_LIFETIME_MS, MAX_CLOCK_AHEAD_MS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
-import { type Signer, thumbprint, verifySignature } from "./signature.ts";
+import { type Signer, verifySignature } from "./signature.ts";
+import { checkSignedBy } from "./signed-by.ts";
 import { encodeStrict } from "./strict-json.ts";
 
 const RelayLogin = v.strictObject({
@@ -58,14 +59,7 @@ export function readLogin(
   if (!expected.relays.includes(login.relay)) throw refuse("login-relay", `made for ${login.relay}`);
   if (expected.channel !== undefined && login.channel !== expected.channel)
     throw refuse("login-relay", "made for another connection");
-  const sig = keyBytes(login.sig);
-  const key = thumbprint(sig);
-  const own = envelope.signatures.find((signature) => signature.key === key);
-  if (own === undefined) throw refuse("signer-unknown", `not signed by key ${key}`);
-  const message = pae(envelope.payloadType, envelope.payload);
-  if (!verifySignature({ publicKey: sig, message, signature: own.signature }))
-    throw refuse("signature-bad", `key ${key}`);
-  return { login, key };
+  return { login, key: checkSignedBy(envelope, keyBytes(login.sig)) };
 }
 
 /** A grant by an operator who is active now, for a key that is in time: begun, but for a clock a little ahead, and not ended. */

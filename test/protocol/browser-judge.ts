@@ -36,6 +36,7 @@ import * as rosterEvent from "../../protocol/roster-event.ts";
 import * as seal from "../../protocol/seal.ts";
 import * as setupCode from "../../protocol/setup-code.ts";
 import * as signature from "../../protocol/signature.ts";
+import * as signedBy from "../../protocol/signed-by.ts";
 import * as stream from "../../protocol/stream.ts";
 import * as strictJson from "../../protocol/strict-json.ts";
 import * as verifyJob from "../../protocol/verify-job.ts";
@@ -80,6 +81,7 @@ export const protocol = {
   seal,
   setupCode,
   signature,
+  signedBy,
   stream,
   strictJson,
   verifyJob,
