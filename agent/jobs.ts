@@ -1,9 +1,8 @@
 // Jobs on this device: from the relay's bytes through the one door to the ledger, a turn, a process, a receipt.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { MAX_LEDGER_JOBS } from "../protocol/limits.ts";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
-import { Refusal, refuse } from "../protocol/refusal.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
 import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
 import { isDiskFull } from "./fault.ts";
@@ -12,7 +11,6 @@ import {
   begin,
   claim,
   claimedBy,
-  countJobs,
   type Delivery,
   finish,
   forgetExpired,
@@ -20,14 +18,15 @@ import {
   waitingJob,
   waitingJobs,
 } from "./ledger.ts";
-import { DISK_RETRY_MS, MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS, MAX_RUNNING_JOBS } from "./limits.ts";
+import { DISK_RETRY_MS, MAX_RUNNING_JOBS } from "./limits.ts";
 import { LiveOutput } from "./live.ts";
-import { type Answer, answer, outboxLoad, type Standing, standingOf } from "./outbox.ts";
+import { type Answer, answer, type Standing, standingOf } from "./outbox.ts";
 import { addVouch, heardAtPlace, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
 import type { RelayConnection } from "./relay-connection.ts";
 import { sealResult } from "./result.ts";
+import { checkRoom } from "./room.ts";
 import { clearSources } from "./run/source-file.ts";
 import {
   type EndCause,
@@ -106,7 +105,7 @@ export class Jobs {
     try {
       const runnable = verdict.job.open(delivery, this.#options.owned.owner.sealing);
       const prepared = prepareJob(runnable, this.#options.environment);
-      this.#checkRoom();
+      checkRoom(this.#options.owned.state);
       this.#accept(prepared, { delivery, watched });
       return { type: "taken" };
     } catch (error) {
@@ -148,15 +147,6 @@ export class Jobs {
       claimed: (job) => claimedBy(state, job),
       asked,
     };
-  }
-
-  #checkRoom(): void {
-    const { state } = this.#options.owned;
-    if (countJobs(state) >= MAX_LEDGER_JOBS) throw refuse("ledger-full", `${MAX_LEDGER_JOBS} jobs`);
-    const { receipts, bytes } = outboxLoad(state);
-    if (receipts >= MAX_OUTBOX_RECEIPTS || bytes >= MAX_OUTBOX_BYTES) {
-      throw refuse("ledger-full", `${receipts} receipts wait for the relay`);
-    }
   }
 
   #accept(prepared: PreparedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): void {

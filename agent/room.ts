@@ -1,0 +1,16 @@
+// Whether this device can take one more job: what it must remember and still has to send is bounded.
+import { MAX_LEDGER_JOBS } from "../protocol/limits.ts";
+import { refuse } from "../protocol/refusal.ts";
+import { countJobs } from "./ledger.ts";
+import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "./limits.ts";
+import { outboxLoad } from "./outbox.ts";
+import type { State } from "./state.ts";
+
+/** Throws `ledger-full`: rather no job than a job forgotten or an answer lost. */
+export function checkRoom(state: State): void {
+  if (countJobs(state) >= MAX_LEDGER_JOBS) throw refuse("ledger-full", `${MAX_LEDGER_JOBS} jobs`);
+  const { receipts, bytes } = outboxLoad(state);
+  if (receipts >= MAX_OUTBOX_RECEIPTS || bytes >= MAX_OUTBOX_BYTES) {
+    throw refuse("ledger-full", `${receipts} receipts wait for the relay`);
+  }
+}
