@@ -2,12 +2,11 @@
 // chain, and the output against what the receipt says of it.
 import type { JobManifest } from "../protocol/job.ts";
 import { type KeptStream, openOutput } from "../protocol/output.ts";
-import { MAX_OUTPUT_BYTES, WRAP_BYTES } from "../protocol/limits.ts";
+import { MAX_RESULT_BYTES } from "../protocol/limits.ts";
 import { checkReceiptChain, type Receipt, readReceipt } from "../protocol/receipt.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import type { SealingPair } from "../protocol/seal.ts";
-import { sealedSize } from "../protocol/stream.ts";
 import type { ReceiptPlace } from "./cache.ts";
 import { Fault } from "./fault.ts";
 import { partAt } from "./relay-client.ts";
@@ -93,8 +92,7 @@ export async function readOutput(
 
 async function fetchResult(session: Session, { job, device, result }: Receipt): Promise<Uint8Array> {
   const size = result?.size ?? 0;
-  if (size > sealedSize(MAX_OUTPUT_BYTES * 2) + WRAP_BYTES * 64)
-    throw new Fault("relay-odd", `a result of ${size} bytes`);
+  if (size > MAX_RESULT_BYTES) throw new Fault("relay-odd", `a result of ${size} bytes`);
   const whole = new Uint8Array(size);
   for (let offset = 0; offset < size; ) {
     const { parts } = await session.client.ask("result", { type: "read-result", job, device, offset });

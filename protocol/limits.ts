@@ -66,6 +66,8 @@ export const MAX_JOB_TIME_MS = 7 * DAY;
 export const DEFAULT_JOB_TIME_MS = HOUR;
 export const MAX_OUTPUT_BYTES = 16 * MIB;
 export const DEFAULT_OUTPUT_BYTES = MIB;
+/** A sealed result: both streams at their longest, 8 KiB of tags, a salt, and a wrap for each of 32 readers. */
+export const MAX_RESULT_BYTES = 2 * MAX_OUTPUT_BYTES + 16 * KIB;
 /** Unfinished and unexpired jobs that a device remembers; above it new ones are refused, so that memory of old ones is kept. */
 export const MAX_LEDGER_JOBS = 10_000;
 

@@ -51,11 +51,6 @@ export function openStream(contentKey: Uint8Array, sealed: Uint8Array): Uint8Arr
   return concat(...chunks);
 }
 
-/** Length of the sealed form of a plaintext of this length. */
-export function sealedSize(plaintextBytes: number): number {
-  return plaintextBytes + TAG_BYTES * Math.max(1, Math.ceil(plaintextBytes / CHUNK_BYTES));
-}
-
 function nonceOf({ index, last }: ChunkPlace): Uint8Array {
   const nonce = new Uint8Array(12);
   // A counter below 2^53 in the last eight of its eleven bytes, big-endian.

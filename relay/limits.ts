@@ -1,5 +1,5 @@
 // Bounds that are the relay's own, each with its reason. Sizes are bytes, times are milliseconds; the protocol's are in its own file.
-import { MAX_ENVELOPE_BYTES, MAX_HEADER_BYTES, MAX_OUTPUT_BYTES, MAX_READERS, WRAP_BYTES } from "../protocol/limits.ts";
+import { MAX_ENVELOPE_BYTES, MAX_HEADER_BYTES, MAX_READERS, WRAP_BYTES } from "../protocol/limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -68,9 +68,7 @@ export const MAX_LIVE_HEAD_BYTES = MAX_READERS * WRAP_BYTES;
 
 // --- What is kept ---
 
-/** Output at its longest with a tag for each chunk of 64 KiB, and a wrap for each reader. */
-export const MAX_RESULT_BYTES = MAX_OUTPUT_BYTES + 16 * 257 + MAX_READERS * WRAP_BYTES;
-/** Smallest part of a result but for the last, so that a result has at most 4,097 of them. */
+/** Smallest part of a result but for the last, so that a result has at most 8,196 of them. */
 export const MIN_RESULT_PART_BYTES = 4 * KIB;
 /** Uploads of one device that wait for their receipt. A device sends one at a time; the rest were cut off. */
 export const MAX_UPLOADS = 4;

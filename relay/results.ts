@@ -2,7 +2,8 @@
 import { refuse } from "../protocol/refusal.ts";
 import type { FromDevice } from "../protocol/wire.ts";
 import type { DeviceSession } from "./device-session.ts";
-import { MAX_RESULT_BYTES, MIN_RESULT_PART_BYTES } from "./limits.ts";
+import { MAX_RESULT_BYTES } from "../protocol/limits.ts";
+import { MIN_RESULT_PART_BYTES } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 import type { Upload } from "./store-receipts.ts";
 import type { Tenant } from "./tenant.ts";

@@ -4,6 +4,7 @@ import { utf8 } from "../../protocol/bytes.ts";
 import { digest } from "../../protocol/digest.ts";
 import { checkProof, readEnrolment } from "../../protocol/enrolment.ts";
 import { readInventory } from "../../protocol/inventory.ts";
+import { MAX_OUTPUT_BYTES, MAX_READERS, MAX_RESULT_BYTES } from "../../protocol/limits.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import {
   joinLive,
@@ -187,4 +188,21 @@ test("says nothing in a receipt by which a guess of a short output could be conf
   );
   expect(sums).not.toContain(digest(utf8("active")));
   expect(sums[0]).not.toBe(sums[2]);
+});
+
+test("of both streams at their longest, sealed to as many readers as there may be, is a result that a relay takes", () => {
+  const full = new Uint8Array(MAX_OUTPUT_BYTES / 2);
+  const longest: KeptStream[] = (["stdout", "stderr"] as const).map((name) => ({
+    stream: name,
+    size: 2 * MAX_OUTPUT_BYTES,
+    head: full,
+    tail: full,
+  }));
+  const everyone = Array.from({ length: MAX_READERS }, (_, i) => raw(person(`reader ${i}`).sealing));
+  const { sealed } = sealOutput(longest, {
+    readers: everyone,
+    statement: digestOf("a job"),
+    random: seeded("longest"),
+  });
+  expect(sealed.length).toBeLessThanOrEqual(MAX_RESULT_BYTES);
 });

@@ -1,6 +1,6 @@
 // Receipts and results on their way in: parts in order, a restart, too large, repeated, contradicting.
 import { describe, expect, test } from "vitest";
-import { MAX_RESULT_BYTES } from "../../relay/limits.ts";
+import { MAX_RESULT_BYTES } from "../../protocol/limits.ts";
 import { device } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
 import { idOf } from "../cast/random.ts";
