@@ -17,7 +17,7 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
     .exitOverride()
     .showHelpAfterError("hint: keybound COMMAND --help");
   addExample(cli, [
-    "keybound init --relay ws://127.0.0.1:7300 --claim CODE --org Acme --name Ada",
+    "keybound init --relay ws://127.0.0.1:7600 --claim CODE --org Acme --name Ada",
     "keybound package --out acme.json",
     "keybound devices",
     "keybound run --on web1 -- uname -a",

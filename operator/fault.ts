@@ -90,7 +90,7 @@ export const FAULTS = {
   "home-busy": { says: "another command is using the home folder", hint: "wait until it has ended, then repeat" },
   "home-unsafe": {
     says: "others on this machine can read the home folder",
-    hint: "chmod -R go-rwx on it; if others may have read it, change the passphrase",
+    hint: "chmod -R go-rwx on it; whoever has read it still needs the passphrase to sign",
   },
   "disk-full": { says: "the disk is full or does not take writes", hint: "free some space, then repeat" },
   "file-missing": { says: "the file is not there or cannot be read", hint: "check its path and permissions" },

@@ -28,21 +28,23 @@ export function pinnedNode() {
   return join(root, "node_modules", executable);
 }
 
+const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"];
+
 /**
- * Runs a command to its end and resolves to `{ code, signal }`, one of them null. SIGTERM and SIGINT that arrive
- * meanwhile are passed on, except a SIGINT typed at a terminal, which the command has had already.
+ * Runs a command to its end and resolves to `{ code, signal }`, one of them null. SIGTERM, SIGHUP and SIGINT that
+ * arrive meanwhile are passed on, except a SIGINT typed at a terminal, which the command has had already.
  */
 export function run(command, args, options) {
   const child = spawn(command, args, options);
   const atTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
   const onSignal = (signal) => {
-    if (signal === "SIGTERM" || !atTerminal) child.kill(signal);
+    if (signal !== "SIGINT" || !atTerminal) child.kill(signal);
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  for (const signal of PASSED_ON) process.on(signal, onSignal);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => resolve({ code, signal }));
-  }).finally(() => process.off("SIGINT", onSignal).off("SIGTERM", onSignal));
+  }).finally(() => PASSED_ON.forEach((signal) => process.off(signal, onSignal)));
 }
 
 /**

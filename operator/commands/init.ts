@@ -155,7 +155,10 @@ function report(
   if (code !== undefined) print(world, `setup code  ${code}`);
   print(world, `home        ${folder}\n`);
   if (code !== undefined) {
-    print(world, "The setup code is shown this once: with it and the passphrase you work from another machine.");
+    print(
+      world,
+      "The setup code is shown this once: it and the passphrase make the key. Keep it apart from the passphrase.",
+    );
   }
   print(world, "There is no recovery file: this version does not make one.");
   print(world, "next: keybound package --out keybound-package.json");
