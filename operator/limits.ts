@@ -16,6 +16,8 @@ export const HOME_WAIT_MS = 5 * SECOND;
 export const ACCESS_LIFETIME_MS = 90 * DAY;
 /** and is renewed by the passphrase when less than this is left. */
 export const ACCESS_RENEW_MS = 30 * DAY;
+/** How long before its end a signature key is spoken of at each unlocking. */
+export const KEY_END_WARNING_MS = 30 * DAY;
 /** Two people who append at once: the second signs again, and a third time; more is somebody who plays with us. */
 export const MAX_APPEND_TRIES = 4;
 /** Wrong or weak passphrases at a prompt before a command gives up. */

@@ -10,8 +10,9 @@ import { type AccessKey, type Home, readGrant, writeGrant } from "./home.ts";
 import { admitPending } from "./admit.ts";
 import { type Desk, say } from "./desk.ts";
 import { Fault } from "./fault.ts";
-import { ACCESS_LIFETIME_MS, ACCESS_RENEW_MS } from "./limits.ts";
+import { ACCESS_LIFETIME_MS, ACCESS_RENEW_MS, KEY_END_WARNING_MS } from "./limits.ts";
 import { readPassphrase } from "./passphrase-input.ts";
+import { date } from "./present/time.ts";
 import { openSession, type Session } from "./session.ts";
 
 export type Unlocked = { readonly session: Session; readonly keys: OperatorKeys };
@@ -31,12 +32,28 @@ export async function openUnlocked(desk: Desk): Promise<Unlocked> {
   try {
     const keys = await currentKeys(session, { first, known, passphrase });
     renewAccess(desk, session.state, keys);
+    sayKeyEnd(session);
     await admitAndSay(session, keys);
     return { session, keys };
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Devices refuse a key's jobs from its end on, so its owner hears of it a month before. */
+function sayKeyEnd({ desk, state, now }: Session): void {
+  const words = keyEndWords(ownOperator(state, desk.home.config.operator).notAfter, now);
+  if (words !== undefined) say(desk.world, words);
+}
+
+/** What to say of a key's end; `undefined` while it is far. */
+export function keyEndWords(notAfter: number, now: number): string | undefined {
+  if (notAfter - now > KEY_END_WARNING_MS) return undefined;
+  const end = date(notAfter);
+  return notAfter <= now
+    ? `your key ended on ${end}: devices refuse its jobs`
+    : `your key ends on ${end}: devices refuse its jobs from then on`;
 }
 
 /** Signs that this client knows the heads that it knows. */
