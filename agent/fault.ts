@@ -43,6 +43,10 @@ export class AgentFault extends Error {
   }
 }
 
+const FULL: readonly unknown[] = ["ENOSPC", "EDQUOT", "EROFS"];
+
+/** Whether nothing is wrong but that the disk takes no more: as the database says it, or the file system. */
 export function isDiskFull(error: unknown): boolean {
-  return error instanceof AgentFault && error.code === "disk-full";
+  if (error instanceof AgentFault) return error.code === "disk-full";
+  return error instanceof Error && "code" in error && FULL.includes(error.code);
 }

@@ -1,6 +1,7 @@
 // What anybody on this machine may know of its owner, as one small file beside the private state.
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { pinOf } from "../protocol/pin.ts";
+import { isDiskFull } from "./fault.ts";
 import { lastRefusal } from "./journal.ts";
 import { readOwner } from "./owner.ts";
 import type { Paths } from "./paths.ts";
@@ -68,19 +69,26 @@ export function statusOf(state: State, at: number): Status {
 
 /**
  * Replaces the public file in one step, as the only writer of this state: `bind` beside a running agent writes it too, and
- * what was read last is what stays. Job sources, outputs and keys are not in it. Not to be called inside a transaction.
+ * what was read last is what stays. Job sources, outputs and keys are not in it. On a full disk it stays as it was: nothing
+ * depends on it. Not to be called inside a transaction.
  */
 export function writePublicStatus({ publicStatus }: Paths, state: State, at: number): void {
-  state.write("public status", () =>
-    replaceFile(publicStatus, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`),
-  );
+  try {
+    state.write("public status", () =>
+      replaceFile(publicStatus, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`),
+    );
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+  }
 }
 
+/** Made anew each time, so that nothing that somebody put at its place is followed. */
 function replaceFile(path: string, content: string): void {
   const temporary = `${path}.new`;
-  const file = openSync(temporary, "w", 0o644);
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, "wx", 0o644);
   try {
-    writeSync(file, content);
+    writeFileSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);

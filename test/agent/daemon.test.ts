@@ -1,12 +1,14 @@
 // The daemon on a real state: what it will not serve, and what it says of the machine that it runs on.
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { type DaemonOptions, runDaemon } from "../../agent/daemon.ts";
 import { takeInventory } from "../../agent/inventory.ts";
 import { readJournal } from "../../agent/journal.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { writePublicStatus } from "../../agent/public-status.ts";
 import { State } from "../../agent/state.ts";
 import { readInventory } from "../../protocol/inventory.ts";
 import { raw } from "../cast/person.ts";
@@ -77,3 +79,25 @@ it("takes no inventory from a process that prints something else", async () => {
   );
   await expect(taken).rejects.toThrow("Invalid key");
 });
+
+it.runIf(process.getuid?.() === 0)(
+  "leaves its public status as it was on a full disk, and writes it again when there is room",
+  () => {
+    const small = folder();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", small]);
+    const path = join(small, "state");
+    const state = State.open(path);
+    onTestFinished(() => {
+      state.close();
+      execFileSync("umount", ["-l", small]);
+    });
+    bindTo(state, new Tenant(), { deployment: { relays: ["ws://127.0.0.1:9"] } });
+    writePublicStatus(pathsIn(path), state, 1);
+    expect(() => writeFileSync(join(small, "fill"), new Uint8Array(4_000_000))).toThrow("ENOSPC");
+    writePublicStatus(pathsIn(path), state, 2);
+    expect(JSON.parse(readFileSync(pathsIn(path).publicStatus, "utf8")).at).toBe(1);
+    rmSync(join(small, "fill"));
+    writePublicStatus(pathsIn(path), state, 3);
+    expect(JSON.parse(readFileSync(pathsIn(path).publicStatus, "utf8")).at).toBe(3);
+  },
+);
