@@ -1,4 +1,4 @@
-// Taking an owner from a deployment package: the protocol decides whether, this carries it out in one transaction (DESIGN: old owner or new, never neither, never both).
+// Taking an owner from a package: the protocol decides whether, this does it in one transaction, so that a device has the old owner or the new.
 import { toBase64url } from "../protocol/bytes.ts";
 import {
   type BindingDecision,
