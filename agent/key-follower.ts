@@ -1,5 +1,5 @@
 // Following the owner's key log: fetches what is missing, judges each entry, keeps it before acting on it.
-import { Refusal, type RefusalCode } from "../protocol/refusal.ts";
+import { Refusal, type RefusalCode, refuse } from "../protocol/refusal.ts";
 import type { AdmitKey } from "../protocol/key-admission.ts";
 import { judgeEvent, noteFork } from "../protocol/key-log.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
@@ -79,7 +79,7 @@ export async function fetchKeyLog(
   while (more && owned.keyState.head.seq < seq) {
     const from = owned.keyState.head.seq + 1;
     const { header, parts } = await connection.request({ type: "read-log", log: "key", from });
-    if (header.type !== "log") throw new Error(`a relay answered read-log with ${header.type}`);
+    if (header.type !== "log") throw refuse("frame-form", `${header.type} as the answer to read-log`);
     takeKeyEntries(owned, { entries: parts, admit, now: now() });
     more = header.more && parts.length > 0;
   }

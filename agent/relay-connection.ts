@@ -36,6 +36,11 @@ export class RelayFailure extends Error {
   }
 }
 
+/** The connection ended before an answer came. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+}
+
 type Pending = {
   readonly resolve: (frame: RelayFrame) => void;
   readonly reject: (error: Error) => void;
@@ -92,9 +97,9 @@ export class RelayConnection {
     if (this.isOpen) this.#socket.send(writeFrame(header, parts));
   }
 
-  /** Sends and waits for the answer. Rejects with `RelayFailure`, or an Error where the connection ends first. */
+  /** Sends and waits for the answer. Rejects with `RelayFailure`, or `ConnectionLost` where the connection ends first. */
   request(header: JsonObject, parts: readonly Uint8Array[] = []): Promise<RelayFrame> {
-    if (!this.isOpen) return Promise.reject(new Error("not connected"));
+    if (!this.isOpen) return Promise.reject(new ConnectionLost("not connected"));
     const rid = ++this.#rid;
     const { promise, resolve, reject } = Promise.withResolvers<RelayFrame>();
     const timer = setTimeout(() => this.close("an answer did not come in time"), ANSWER_TIMEOUT_MS);
@@ -110,7 +115,7 @@ export class RelayConnection {
     clearInterval(this.#heartbeat);
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
-      reject(new Error(`connection closed: ${text}`));
+      reject(new ConnectionLost(text));
     }
     this.#pending.clear();
     // Not close(): a half-open peer would keep the socket for another half minute.

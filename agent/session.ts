@@ -14,7 +14,7 @@ import { INVENTORY_DELAY_MS, INVENTORY_EVERY_MS, MAX_PENDING_BYTES, MAX_PENDING_
 import type { AgentVersion, Jobs } from "./jobs.ts";
 import { addVouch, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
-import { type RelayConnection, RelayFailure, type RelayFrame } from "./relay-connection.ts";
+import { ConnectionLost, type RelayConnection, RelayFailure, type RelayFrame } from "./relay-connection.ts";
 import { ENROLMENT_REFUSED } from "./relay-link.ts";
 import type { Uploads } from "./uploads.ts";
 
@@ -101,7 +101,8 @@ export class Session {
   }
 
   #failed(error: unknown): void {
-    if (this.#ended.signal.aborted && !(error instanceof Refusal)) return;
+    // What was asked on it is asked again on the next connection.
+    if (error instanceof ConnectionLost) return;
     if (error instanceof Refusal)
       return this.#options.log.warn({ code: error.code, detail: error.detail }, "statement refused");
     if (error instanceof RelayFailure)
