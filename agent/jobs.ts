@@ -68,6 +68,8 @@ export class Jobs {
   readonly #options: JobsOptions;
   readonly #queue = new TurnQueue();
   readonly #active = new Map<string, Active>();
+  /** Jobs in the queue that somebody watches. */
+  readonly #awaited = new Set<string>();
   readonly #ended = new Set<Promise<void>>();
   readonly #refusals: Refusals;
   #timer: NodeJS.Timeout | undefined;
@@ -115,9 +117,10 @@ export class Jobs {
     }
   }
 
-  /** Somebody watches a job from now on. */
+  /** Somebody watches a job from now on, or from when its turn comes. */
   watch(job: string): void {
     this.#active.get(job)?.live.watch();
+    if (this.#queue.has(job)) this.#awaited.add(job);
   }
 
   /** The key log has changed: jobs that wait are looked at again when their turn comes, so nothing is to be done now but to try. */
@@ -166,6 +169,7 @@ export class Jobs {
     if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });
     else {
       this.#queue.add({ job: manifest.job, notBefore: manifest.notBefore, lock: body.lock });
+      if (watched) this.#awaited.add(manifest.job);
       this.#startDue();
     }
   }
@@ -263,12 +267,13 @@ export class Jobs {
   }
 
   #startWaiting(job: string): void {
+    const watched = this.#awaited.delete(job);
     const prepared = this.#resume(job);
     if (prepared === undefined) return;
     const { owned, now, bootId } = this.#options;
     const startedAt = now();
     if (owned.write("begin job", (state) => begin(state, job, { bootId, startedAt })))
-      this.#start(prepared, { startedAt, watched: false });
+      this.#start(prepared, { startedAt, watched });
   }
 
   /** A waiting job out of the ledger, checked again; one that may not run any more gets its receipt here. */

@@ -10,6 +10,10 @@ export class TurnQueue {
     this.#waiting.push(waiting);
   }
 
+  has(job: string): boolean {
+    return this.#waiting.some((waiting) => waiting.job === job);
+  }
+
   isFree(lock: string | undefined): boolean {
     return lock === undefined || !this.#held.has(lock);
   }

@@ -122,6 +122,17 @@ describe("output", () => {
     expect((await desk.receipt(device, job)).outcome).toEqual({ type: "exited", code: 0 });
   });
 
+  it("of a job that had to wait for its turn arrives as well", async () => {
+    const { name, desk, device } = await atWork();
+    const gate = estate.path(`turn-${name}`);
+    await desk.send(device, "", { body: { source: `while [ ! -e ${gate} ]; do sleep 0.05; done\n`, lock: "one" } });
+    const second = await desk.send(device, "", { body: { source: "echo second\n", lock: "one" } });
+    writeFileSync(gate, "");
+    const frames = [await desk.client.next("live-news")];
+    while (frames.at(-1)?.header["index"] !== 1) frames.push(await desk.client.next("live-news"));
+    expect(frames.at(-1)?.header["job"]).toBe(second.job);
+  });
+
   it("beyond its limit is cut in the middle, and the receipt says how much there was", async () => {
     const { desk, device } = await atWork();
     const MIB = 1024 * 1024;
