@@ -11,7 +11,7 @@ import type { Person } from "./person.ts";
 import type { Overrides } from "./statement.ts";
 import type { Tenant } from "./tenant.ts";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 type Waiter = { readonly fits: (frame: Frame) => boolean; readonly give: (frame: Frame) => void };
 
