@@ -107,8 +107,13 @@ export class WireClient {
     if (!(data instanceof Uint8Array)) throw new Error("the relay sent something else than bytes");
     const frame = readFrame(data);
     const waiter = [...this.#waiters].find(({ fits }) => fits(frame));
-    if (waiter === undefined) this.frames.push(frame);
-    else waiter.give(frame);
+    if (waiter === undefined) {
+      this.frames.push(frame);
+      return;
+    }
+    // At once: the next frame may come in the same turn, and is for whoever asks next.
+    this.#waiters.delete(waiter);
+    waiter.give(frame);
   }
 
   async #wait(fits: (frame: Frame) => boolean, what: string): Promise<Frame> {
