@@ -8,6 +8,7 @@ import { refuse } from "../protocol/refusal.ts";
 import { Fault } from "./fault.ts";
 import { date } from "./present/time.ts";
 import { enrolmentWords, inventoryWords, receiptWords } from "./verify-device.ts";
+import { bindingReportWords, keyApprovalWords, keyRequestWords } from "./verify-key.ts";
 import type { Known, Reading, Verified, Words } from "./verify-known.ts";
 import {
   accessGrantWords,
@@ -42,6 +43,12 @@ function wordsFor(kind: string): (reading: Reading) => Words {
       return checkpointWords;
     case "enrolment-request":
       return enrolmentWords;
+    case "key-request":
+      return keyRequestWords;
+    case "key-approval":
+      return keyApprovalWords;
+    case "binding-report":
+      return bindingReportWords;
     case "inventory":
       return inventoryWords;
     case "access-grant":

@@ -9,6 +9,8 @@ import { SIGNATURE_BYTES, type Signer } from "./signature.ts";
 /** One word for each kind of statement; each has its own payload type, so that no signature serves two purposes. */
 export type Kind =
   | "key-event"
+  | "key-request"
+  | "key-approval"
   | "roster-event"
   | "checkpoint"
   | "deployment"
@@ -16,6 +18,7 @@ export type Kind =
   | "job"
   | "receipt"
   | "inventory"
+  | "binding-report"
   | "relay-login"
   | "access-grant";
 
@@ -79,6 +82,17 @@ export function readEnvelopeOf(kind: Kind, bytes: Uint8Array): UnverifiedEnvelop
   return envelope;
 }
 
+/** Writes an envelope: a statement's bytes with signatures that were made before. */
+export function writeEnvelope({ payloadType: type, payload, signatures }: UnverifiedEnvelope): Uint8Array {
+  return utf8(
+    JSON.stringify({
+      payload: toBase64(payload),
+      payloadType: type,
+      signatures: signatures.map(({ key, signature }) => ({ keyid: key, sig: toBase64(signature) })),
+    }),
+  );
+}
+
 /** Signs a payload by each signer and writes the envelope. Payload bytes are signed as they are. */
 export function signPayload(kind: Kind, payload: Uint8Array, signers: readonly Signer[]): Uint8Array {
   const message = pae(payloadType(kind), payload);
@@ -87,22 +101,6 @@ export function signPayload(kind: Kind, payload: Uint8Array, signers: readonly S
     payload,
     signatures: signers.map((signer) => ({ key: signer.key, signature: signer.sign(message) })),
   });
-}
-
-/** The same statement with one more signature: how a second person co-signs. */
-export function addSignature(envelope: UnverifiedEnvelope, signer: Signer): Uint8Array {
-  const signature = signer.sign(pae(envelope.payloadType, envelope.payload));
-  return writeEnvelope({ ...envelope, signatures: [...envelope.signatures, { key: signer.key, signature }] });
-}
-
-function writeEnvelope({ payloadType: type, payload, signatures }: UnverifiedEnvelope): Uint8Array {
-  return utf8(
-    JSON.stringify({
-      payload: toBase64(payload),
-      payloadType: type,
-      signatures: signatures.map(({ key, signature }) => ({ keyid: key, sig: toBase64(signature) })),
-    }),
-  );
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -61,18 +61,6 @@ export function signedBySomebody(state: KeyLogState, envelope: UnverifiedEnvelop
   });
 }
 
-/** Each new key signs the entry that admits it, so that nobody registers another's key. */
-export function checkProofs(envelope: UnverifiedEnvelope, newKeys: readonly string[]): void {
-  const message = pae(envelope.payloadType, envelope.payload);
-  for (const newKey of newKeys) {
-    const proof = envelope.signatures.find(({ key }) => key === fingerprint(newKey));
-    if (proof === undefined) throw refuse("log-proof-missing", `key ${fingerprint(newKey)}`);
-    if (!verifySignature({ publicKey: keyBytes(newKey), message, signature: proof.signature })) {
-      throw refuse("signature-bad", `key ${fingerprint(newKey)}`);
-    }
-  }
-}
-
 /** Throws `signer-role` or `signers-few` where the signers may not make this entry. */
 export function checkAuthority(state: KeyLogState, event: LaterEvent, signers: Signers): void {
   switch (event.type) {

@@ -1,7 +1,7 @@
 // The entries of a key log, as they are signed: fields, types and bounds (SPEC 4.1).
 import * as v from "valibot";
 import { Digest, Id, Name, Reason, readFields, SealingKey, Seq, Time, whole } from "./fields.ts";
-import { MAX_EVENT_BYTES, MAX_ROOT_KEYS, MAX_SUPERSEDED } from "./limits.ts";
+import { MAX_CARRIED_CHARS, MAX_EVENT_BYTES, MAX_ROOT_KEYS, MAX_SUPERSEDED } from "./limits.ts";
 import { Policy } from "./policy.ts";
 
 export const Role = v.picklist(["admin", "operator", "auditor"]);
@@ -47,11 +47,14 @@ const Genesis = v.strictObject({
   policy: Policy,
 });
 
+/** A key request's envelope in base64url: the new keys' word for an entry that is signed while their owner is away (SPEC 4.8). */
+const Carried = v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_CARRIED_CHARS)));
+
 const chained = { tenant: Digest, seq: Seq, prev: Digest, time: Time };
 
 const Later = v.variant("type", [
-  v.strictObject({ ...chained, type: v.literal("operator.add"), key: NewKey }),
-  v.strictObject({ ...chained, type: v.literal("operator.replace"), key: NewKey }),
+  v.strictObject({ ...chained, type: v.literal("operator.add"), key: NewKey, request: Carried }),
+  v.strictObject({ ...chained, type: v.literal("operator.replace"), key: NewKey, request: Carried }),
   v.strictObject({ ...chained, type: v.literal("operator.change"), key: NewKey, jobs: QueuedJobs }),
   v.strictObject({ ...chained, type: v.literal("operator.recover"), key: NewKey }),
   v.strictObject({ ...chained, type: v.literal("operator.recovery"), operator: Id, recovery: v.exactOptional(Digest) }),

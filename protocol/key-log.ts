@@ -2,8 +2,9 @@
 // Whoever holds the log judges it alone; no clock and nothing that a relay says decides.
 import { readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import type { AdmitKey } from "./key-admission.ts";
-import { checkAuthority, checkProofs, requireRevokers, signedBySomebody, verifiedSigners } from "./key-authority.ts";
+import { checkAuthority, requireRevokers, signedBySomebody, verifiedSigners } from "./key-authority.ts";
 import { type KeyEvent, type LaterEvent, type RootKeys, readGenesis, readLaterEvent } from "./key-event.ts";
+import { checkCarriedRequest, checkProofs } from "./key-request.ts";
 import {
   apply,
   checkRoot,
@@ -67,7 +68,7 @@ export function judgeEvent(state: KeyLogState, bytes: Uint8Array, admit: AdmitKe
   checkAuthority(state, event, signers);
   const newKeys = newKeysOf(event, state.root);
   checkNewKeys(newKeys, state.seen, admit);
-  checkProofs(envelope, newKeys);
+  checkPossession(envelope, event, newKeys);
   checkLifetime(event);
   const id = statementId(envelope);
   const after = apply(state, event, signers.operators);
@@ -157,6 +158,14 @@ function newKeysOf(event: KeyEvent, root?: RootKeys): readonly string[] {
     default:
       return [];
   }
+}
+
+/** Each new key signs the entry that admits it, or the request that the entry carries: nobody registers another's key. */
+function checkPossession(envelope: UnverifiedEnvelope, event: LaterEvent, newKeys: readonly string[]): void {
+  const isCarried = event.type === "operator.add" || event.type === "operator.replace";
+  if (!isCarried || event.request === undefined) return checkProofs(envelope, newKeys);
+  const purpose = event.type === "operator.add" ? "add" : "replace";
+  checkCarriedRequest(event.request, { tenant: event.tenant, key: event.key, purpose });
 }
 
 function optional(key: string | undefined): readonly string[] {

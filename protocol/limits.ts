@@ -42,6 +42,14 @@ export const MAX_FORKS = 8;
 export const MAX_KEY_LIFETIME_MS = 400 * DAY;
 export const DEFAULT_KEY_LIFETIME_MS = 180 * DAY;
 export const MAX_GROUP_CHANGE = 256;
+/** A request for a key takes 700 bytes, an approval 400. */
+export const MAX_REQUEST_BYTES = 4 * KIB;
+/** A request's envelope with two signatures takes 1,500 bytes, 2,000 characters. */
+export const MAX_CARRIED_CHARS = 8 * KIB;
+/** 100 bits: nobody makes a second request with the same. */
+export const LONG_CODE_CHARS = 20;
+/** The six digits are good this long: two people find each other on the telephone. */
+export const MAX_APPROVAL_MS = 600 * SECOND;
 export const MAX_NAME_CHARS = 64;
 export const MAX_REASON_CHARS = 256;
 export const MAX_RECOVERY_DELAY_MS = 30 * DAY;
@@ -82,6 +90,8 @@ export const WRAP_BYTES = 80;
 
 export const MAX_RECEIPT_BYTES = 16 * KIB;
 export const MAX_INVENTORY_BYTES = 64 * KIB;
+/** A report with a refused package takes 700 bytes. */
+export const MAX_REPORT_BYTES = 4 * KIB;
 export const MAX_INVENTORY_ITEMS = 64;
 /** A whole key log at its longest, in base64 inside a package. */
 export const MAX_PACKAGE_BYTES = 32 * MIB;
@@ -105,6 +115,9 @@ export const MAX_DEVICE_FRAME_BYTES = 512 * KIB;
 export const MAX_PARTS = 512;
 /** Part of a result in one frame. */
 export const RESULT_PART_BYTES = 256 * KIB;
+/** Proposals and requests for keys of one tenant that a relay keeps: what people can look through. */
+export const MAX_OPEN_REQUESTS = 64;
+export const MAX_PROPOSALS = 64;
 /** Envelopes in one answer. */
 export const PAGE_BYTES = 512 * KIB;
 export const MAX_PAGE = 200;

@@ -16,9 +16,15 @@ export type KeyOrigin = {
   readonly operator: string;
   /** How many keys this operator had before: a changed passphrase never leads back to an old key. */
   readonly generation: number;
-  /** 16 bytes made on the operator's machine; absent in passphrase-only mode. */
-  readonly setupSecret: Uint8Array | undefined;
 };
+
+/** What the passphrase is stretched with: the setup secret, or in passphrase-only mode the operator's id. */
+export type StretchOrigin =
+  | { readonly setupSecret: Uint8Array }
+  | { readonly setupSecret: undefined; readonly operator: string };
+
+/** A stretched passphrase: the slow part, done once, from which the keys of any operator and generation follow at once. */
+export type Stretched = { readonly secret: Uint8Array };
 
 export type OperatorKeys = { readonly signer: Signer; readonly sealing: SealingPair };
 
@@ -31,16 +37,17 @@ export function normalPassphrase(typed: string): string | undefined {
   return normal === "" || !normal.isWellFormed() || /\p{Cc}/u.test(normal) ? undefined : normal;
 }
 
-/** Derives an operator's keys; about a second, 256 MiB. Throws a RangeError for what `normalPassphrase` does not take. */
-export async function deriveOperatorKeys(typed: string, origin: KeyOrigin): Promise<OperatorKeys> {
+/** Stretches a passphrase; about a second, 256 MiB. Throws a RangeError for what `normalPassphrase` does not take. */
+export async function stretchPassphrase(typed: string, origin: StretchOrigin): Promise<Stretched> {
   const passphrase = normalPassphrase(typed);
   if (passphrase === undefined) throw new RangeError("a passphrase that is empty or has control characters");
   const stretched = await primitives.argon2id({ password: utf8(passphrase), salt: saltOf(origin), ...ARGON2 });
-  const info = pae(
-    "application/vnd.keybound.signature-key.v1+json",
-    encodeStrict({ operator: origin.operator, generation: origin.generation }),
-  );
-  const secret = concat(stretched, origin.setupSecret ?? new Uint8Array(0));
+  return { secret: concat(stretched, origin.setupSecret ?? new Uint8Array(0)) };
+}
+
+/** An operator's keys of one generation; in passphrase-only mode for the operator whose id stretched it. */
+export function keysOf({ secret }: Stretched, { operator, generation }: KeyOrigin): OperatorKeys {
+  const info = pae("application/vnd.keybound.signature-key.v1+json", encodeStrict({ operator, generation }));
   const master = expand({ key: extract(new Uint8Array(0), secret), info, bytes: 32 });
   const seed = expand({ key: master, info: utf8("sig"), bytes: 32 });
   const privateKey = expand({ key: master, info: utf8("enc"), bytes: 32 });
@@ -52,8 +59,9 @@ export function sealingPairOf(privateKey: Uint8Array): SealingPair {
 }
 
 /** From the setup secret where there is one, else from the operator's id; never fetched. */
-function saltOf({ operator, setupSecret }: KeyOrigin): Uint8Array {
-  const source = setupSecret ?? fromBase64url(operator) ?? utf8(operator);
+function saltOf(origin: StretchOrigin): Uint8Array {
+  const { setupSecret } = origin;
+  const source = setupSecret ?? fromBase64url(origin.operator) ?? utf8(origin.operator);
   const salt = pae(
     "application/vnd.keybound.passphrase-salt.v1+json",
     encodeStrict({ mode: setupSecret === undefined ? "passphrase" : "setup" }),

@@ -54,6 +54,10 @@ export const REFUSALS = {
     says: "a public key is of small order, so anybody could sign for it",
     hint: "create the key again; ask who made this one",
   },
+  "code-commit": {
+    says: "the revealed nonce is not the one that the request commits to",
+    hint: "somebody changed the request or the nonce on the way: tell each other, and begin with a new request",
+  },
   "key-torsion": {
     says: "a public key is not in the prime-order group",
     hint: "create the key again; ask who made this one",
@@ -100,6 +104,10 @@ export const REFUSALS = {
   },
   "log-key-reused": { says: "a key that was used before cannot come back", hint: "create a new key" },
   "log-proof-missing": { says: "the new key did not sign its own admission", hint: "create the request again" },
+  "log-request-other": {
+    says: "the entry carries a request for another key than the one it admits",
+    hint: "have the request made again",
+  },
   "log-last-admin": { says: "this would leave nobody who can approve keys", hint: "make somebody else an admin first" },
   "log-operator-unknown": {
     says: "the log knows no such active operator",

@@ -12,8 +12,11 @@ import { encodeStrict } from "./strict-json.ts";
 
 const RelayLogin = v.strictObject({
   tenant: Digest,
-  /** `access`: an operator's client, by its access key, to read and to send what the signature key has signed. */
-  role: v.picklist(["device", "operator", "access"]),
+  /**
+   * `access`: an operator's client, by its access key, to read and to send what the signature key has signed. `newcomer`:
+   * anybody, to read the key log and to ask for a key.
+   */
+  role: v.picklist(["device", "operator", "access", "newcomer"]),
   /** Raw Ed25519 key that signs this. */
   sig: Digest,
   /** The relay as the client dialled it: host and port. */

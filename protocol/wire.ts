@@ -2,7 +2,7 @@
 // Nothing in a header is believed by a device or an operator's client; envelopes in the parts prove themselves.
 import * as v from "valibot";
 import { Bytes, Digest, Id, LogPlace, Seq, Time, whole } from "./fields.ts";
-import { MAX_PAGE, MAX_TARGETS } from "./limits.ts";
+import { MAX_OPEN_REQUESTS, MAX_PAGE, MAX_PROPOSALS, MAX_TARGETS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
 import type { JsonObject } from "./strict-json.ts";
 
@@ -55,6 +55,19 @@ const CheckpointNews = v.strictObject({ type: v.literal("checkpoint") });
 const Login = v.strictObject({ type: v.literal("login") });
 const ReadLog = v.strictObject({ type: v.literal("read-log"), rid, log: LogName, from: Seq });
 
+// --- Relay to newcomer ---
+
+/** Answers `find-tenant`: the relay's word, which the log behind it proves or not. */
+const TenantFound = v.strictObject({ type: v.literal("tenant"), rid, tenant: Digest });
+/** Part: a key approval, for the newcomer's open request. */
+const ApprovalNews = v.strictObject({ type: v.literal("approval-news") });
+/** The newcomer's request is not open any more. By the relay's word: an approved key stands in the log. */
+const RequestClosed = v.strictObject({
+  type: v.literal("request-closed"),
+  request: Digest,
+  why: v.picklist(["rejected", "expired"]),
+});
+
 // --- Relay to device ---
 
 /** Parts: the job's envelope, this device's wrap, the sealed body. `watched`: somebody waits for live output. */
@@ -75,16 +88,34 @@ const Live = v.strictObject({ type: v.literal("live"), job: Id, index: Seq });
 const ResultPart = v.strictObject({ type: v.literal("result-part"), rid, job: Id, offset: Bytes, size: Bytes });
 /** Part: the receipt's envelope. Its result, if it has one, was sent before. */
 const ReceiptUpload = v.strictObject({ type: v.literal("receipt"), rid, job: Id, seq: Seq });
+/** Part: the binding report's envelope; it takes the place of the one before. */
+const ReportUpload = v.strictObject({ type: v.literal("report"), rid });
 /** Part: the inventory's envelope. */
 const InventoryUpload = v.strictObject({ type: v.literal("inventory"), rid });
 
 // --- Operator to relay ---
 
-/** Instead of a login, with a claim code of the relay. Part: the genesis entry. */
-const CreateTenant = v.strictObject({ type: v.literal("create-tenant"), rid, claim: Chars(64) });
+/**
+ * Instead of a login, with a claim code of the relay. Part: the genesis entry. `retires` is the tenant that this one takes the
+ * place of, among those that its genesis supersedes; the claim code must have been made for that.
+ */
+const CreateTenant = v.strictObject({
+  type: v.literal("create-tenant"),
+  rid,
+  claim: Chars(64),
+  retires: v.exactOptional(Digest),
+});
+/** Before a login: whose pin is this? */
+const FindTenant = v.strictObject({ type: v.literal("find-tenant"), rid, pin: Chars(64) });
 /** Part: the entry that follows the head, else `log-fork`. */
 const Append = v.strictObject({ type: v.literal("append"), rid, log: LogName });
-const ListDevices = v.strictObject({ type: v.literal("list-devices"), rid, after: v.exactOptional(Digest) });
+/** `of`: a tenant that this one retired here, to see which of its devices have not come over. */
+const ListDevices = v.strictObject({
+  type: v.literal("list-devices"),
+  rid,
+  after: v.exactOptional(Digest),
+  of: v.exactOptional(Digest),
+});
 const ReadInventory = v.strictObject({ type: v.literal("read-inventory"), rid, device: Digest });
 /** The relay may drop what it keeps of a device that the roster no longer has. */
 const ForgetDevice = v.strictObject({ type: v.literal("forget-device"), rid, device: Digest });
@@ -105,10 +136,33 @@ const ListReceipts = v.strictObject({ type: v.literal("list-receipts"), rid, dev
 const ReadResult = v.strictObject({ type: v.literal("read-result"), rid, job: Id, device: Digest, offset: Bytes });
 /** Part: the checkpoint's envelope. */
 const SendCheckpoint = v.strictObject({ type: v.literal("send-checkpoint"), rid });
+/** What of a job has not reached its device is not sent any more. Stops nothing that a device has. */
+const WithdrawJob = v.strictObject({ type: v.literal("withdraw-job"), rid, job: Id });
+
+// Requests for keys
+const ListRequests = v.strictObject({ type: v.literal("list-requests"), rid });
+const RejectRequest = v.strictObject({ type: v.literal("reject-request"), rid, request: Digest });
+/** Part: the key approval, passed on to the newcomer who waits; fails with `newcomer-away` where nobody does. */
+const OfferApproval = v.strictObject({ type: v.literal("offer-approval"), rid, request: Digest });
+
+// Statements that wait for a second signature
+/** Parts: an envelope with the signatures so far, then whatever belongs to it. `proposal` is its statement's id. */
+const Propose = v.strictObject({ type: v.literal("propose"), rid, proposal: Digest, expiresAt: Time });
+const ListProposals = v.strictObject({ type: v.literal("list-proposals"), rid });
+const ReadProposal = v.strictObject({ type: v.literal("read-proposal"), rid, proposal: Digest });
+const DropProposal = v.strictObject({ type: v.literal("drop-proposal"), rid, proposal: Digest });
+
+// --- Newcomer to relay ---
+
+/** Part: the key request; the key that logged in is the one that it asks for. Again for the same request, it is open again or says why not. */
+const FileRequest = v.strictObject({ type: v.literal("file-request"), rid });
+const WithdrawRequest = v.strictObject({ type: v.literal("withdraw-request"), rid });
+/** The nonce that the request committed to, for the admin of this session. */
+const Reveal = v.strictObject({ type: v.literal("reveal"), rid, session: Id, nonce: Digest });
 
 // --- Relay to operator ---
 
-/** Parts: enrolment requests in the order of `devices`. */
+/** Parts: enrolment requests in the order of `devices`, then the binding reports of those that are `reported`, in that order. */
 const Devices = v.strictObject({
   type: v.literal("devices"),
   rid,
@@ -122,6 +176,7 @@ const Devices = v.strictObject({
         proof: v.exactOptional(Digest),
         /** Place of the key log in the device's newest receipt, and that receipt's count: what to read and prove. */
         receipts: Seq,
+        reported: v.boolean(),
       }),
     ),
     v.maxLength(MAX_PAGE),
@@ -154,6 +209,34 @@ const Receipts = v.strictObject({ type: v.literal("receipts"), rid, more: v.bool
 /** Part: bytes of the result from `offset` on; `size` is the whole's. */
 const ResultAnswer = v.strictObject({ type: v.literal("result"), rid, size: Bytes });
 
+/** Parts: key requests in the order of `requests`; `online`: the requester waits to be called. */
+const Requests = v.strictObject({
+  type: v.literal("requests"),
+  rid,
+  requests: v.pipe(
+    v.array(v.strictObject({ request: Digest, filedAt: Time, online: v.boolean() })),
+    v.maxLength(MAX_OPEN_REQUESTS),
+  ),
+});
+/** Parts: the envelopes in the order of `proposals`. */
+const Proposals = v.strictObject({
+  type: v.literal("proposals"),
+  rid,
+  proposals: v.pipe(
+    v.array(v.strictObject({ proposal: Digest, proposedAt: Time, expiresAt: Time })),
+    v.maxLength(MAX_PROPOSALS),
+  ),
+});
+/** Parts: as they were proposed. */
+const ProposalAnswer = v.strictObject({ type: v.literal("proposal-record"), rid });
+
+/** What a newcomer revealed to this connection's approval. */
+const RevealNews = v.strictObject({ type: v.literal("reveal-news"), session: Id, nonce: Digest });
+/** Something about requests or proposals has changed. */
+const WaitingNews = v.strictObject({ type: v.literal("waiting-news") });
+/** Part: a device's new binding report. */
+const ReportNews = v.strictObject({ type: v.literal("report-news"), device: Digest });
+
 // Pushed for watched jobs.
 /** `note` is a device's unsigned word for why it took a job without a receipt. */
 const Progress = v.strictObject({
@@ -169,8 +252,18 @@ const LiveNews = v.strictObject({ type: v.literal("live-news"), job: Id, device:
 const ReceiptNews = v.strictObject({ type: v.literal("receipt-news"), job: Id, device: Digest });
 
 /** What a relay takes before a login, and from each role after it. */
-export const FromStranger = v.variant("type", [Login, CreateTenant]);
-export const FromDevice = v.variant("type", [ReadLog, Enrol, Taken, Live, ResultPart, ReceiptUpload, InventoryUpload]);
+export const FromStranger = v.variant("type", [Login, CreateTenant, FindTenant]);
+export const FromNewcomer = v.variant("type", [ReadLog, FileRequest, WithdrawRequest, Reveal]);
+export const FromDevice = v.variant("type", [
+  ReadLog,
+  Enrol,
+  Taken,
+  Live,
+  ResultPart,
+  ReceiptUpload,
+  ReportUpload,
+  InventoryUpload,
+]);
 export const FromOperator = v.variant("type", [
   ReadLog,
   Append,
@@ -184,6 +277,14 @@ export const FromOperator = v.variant("type", [
   ListReceipts,
   ReadResult,
   SendCheckpoint,
+  WithdrawJob,
+  ListRequests,
+  RejectRequest,
+  OfferApproval,
+  Propose,
+  ListProposals,
+  ReadProposal,
+  DropProposal,
 ]);
 /** What a device and an operator's client take from a relay. */
 export const ToDevice = v.variant("type", [
@@ -215,9 +316,19 @@ export const ToOperator = v.variant("type", [
   Progress,
   LiveNews,
   ReceiptNews,
+  TenantFound,
+  ApprovalNews,
+  RequestClosed,
+  Requests,
+  Proposals,
+  ProposalAnswer,
+  RevealNews,
+  WaitingNews,
+  ReportNews,
 ]);
 
 export type FromStranger = Readonly<v.InferOutput<typeof FromStranger>>;
+export type FromNewcomer = Readonly<v.InferOutput<typeof FromNewcomer>>;
 export type FromDevice = Readonly<v.InferOutput<typeof FromDevice>>;
 export type FromOperator = Readonly<v.InferOutput<typeof FromOperator>>;
 export type ToDevice = Readonly<v.InferOutput<typeof ToDevice>>;

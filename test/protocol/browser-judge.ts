@@ -1,5 +1,6 @@
 // All of protocol but Node's primitives, and one function that judges a job with it, wherever it runs.
 import * as binding from "../../protocol/binding.ts";
+import * as bindingReport from "../../protocol/binding-report.ts";
 import * as bytes from "../../protocol/bytes.ts";
 import * as checkpoint from "../../protocol/checkpoint.ts";
 import * as crockford from "../../protocol/crockford.ts";
@@ -16,9 +17,11 @@ import * as inventory from "../../protocol/inventory.ts";
 import * as job from "../../protocol/job.ts";
 import * as jobBody from "../../protocol/job-body.ts";
 import * as keyAdmission from "../../protocol/key-admission.ts";
+import * as keyApproval from "../../protocol/key-approval.ts";
 import * as keyAuthority from "../../protocol/key-authority.ts";
 import * as keyEvent from "../../protocol/key-event.ts";
 import * as keyLog from "../../protocol/key-log.ts";
+import * as keyRequest from "../../protocol/key-request.ts";
 import * as keyState from "../../protocol/key-state.ts";
 import * as keyView from "../../protocol/key-view.ts";
 import * as keyWait from "../../protocol/key-wait.ts";
@@ -45,6 +48,7 @@ import * as wire from "../../protocol/wire.ts";
 /** As one value, so that a bundler keeps all of it where it is looked at from outside. */
 export const protocol = {
   binding,
+  bindingReport,
   bytes,
   checkpoint,
   crockford,
@@ -61,9 +65,11 @@ export const protocol = {
   job,
   jobBody,
   keyAdmission,
+  keyApproval,
   keyAuthority,
   keyEvent,
   keyLog,
+  keyRequest,
   keyState,
   keyView,
   keyWait,

@@ -6,12 +6,15 @@ import { readCheckpoint } from "../../protocol/checkpoint.ts";
 import { fromCrockford } from "../../protocol/crockford.ts";
 import { readPackage } from "../../protocol/deployment.ts";
 import { followDeviceEntry } from "../../protocol/device-entry.ts";
+import { readBindingReport } from "../../protocol/binding-report.ts";
 import { readEnrolment } from "../../protocol/enrolment.ts";
 import { readEnvelope } from "../../protocol/envelope.ts";
 import { readFrame, writeFrame } from "../../protocol/frame.ts";
 import { readInventory } from "../../protocol/inventory.ts";
 import { readBody } from "../../protocol/job-body.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
+import { readApproval } from "../../protocol/key-approval.ts";
+import { readKeyRequest } from "../../protocol/key-request.ts";
 import { judgeEvent, judgeGenesis, noteFork } from "../../protocol/key-log.ts";
 import { joinLive, openOutput, readLive } from "../../protocol/output.ts";
 import { readPin } from "../../protocol/pin.ts";
@@ -22,9 +25,19 @@ import { judgeRosterEvent } from "../../protocol/roster.ts";
 import { readSetupCode, writeSetupCode } from "../../protocol/setup-code.ts";
 import { encodeStrict, parseStrict } from "../../protocol/strict-json.ts";
 import { VerifiedJob } from "../../protocol/verify-job.ts";
-import { FromDevice, FromOperator, FromStranger, readHeader, ToDevice, ToOperator } from "../../protocol/wire.ts";
+import {
+  FromDevice,
+  FromNewcomer,
+  FromOperator,
+  FromStranger,
+  readHeader,
+  ToDevice,
+  ToOperator,
+} from "../../protocol/wire.ts";
 import { contextOf, device, enrolmentOf } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
+import { reportOf } from "../cast/binding-report.ts";
+import { approvalOf, requestOf } from "../cast/key-request.ts";
 import { CHALLENGE, checkpointOf, grantOf, loginOf, RELAY } from "../cast/login.ts";
 import { packageOf } from "../cast/package.ts";
 import { person, raw } from "../cast/person.ts";
@@ -81,6 +94,11 @@ const revocation = tenant.sign(
   { type: "operator.revoke", operator: grace.operator, key: grace.signer.key, reason: "left", jobs: "cancel" },
   [ada.signer],
 );
+const bob = person("Bob");
+const asked = requestOf(tenant, bob);
+const approved = tenant.sign({ type: "operator.add", key: tenant.keyOf(bob), request: toBase64url(asked.bytes) }, [
+  ada.signer,
+]);
 const rosterEntry = roster.sign({ type: "device.class", device: web.id, class: "kiosk" }, [ada.signer]);
 const standing = { keySeq: -1, seq: -1, name: undefined, class: "standard" };
 
@@ -99,6 +117,34 @@ const statements: readonly (readonly [
     revocation,
     [ada.signer],
     (bytes) => judgeEvent(tenant.state, bytes, admitKey),
+  ],
+  [
+    "judgeEvent of an approval that carries a request",
+    "key-event",
+    approved,
+    [ada.signer],
+    (bytes) => judgeEvent(tenant.state, bytes, admitKey),
+  ],
+  [
+    "readKeyRequest",
+    "key-request",
+    asked.bytes,
+    [bob.signer, bob.recovery],
+    (bytes) => readKeyRequest(bytes, admitKey),
+  ],
+  [
+    "readApproval",
+    "key-approval",
+    approvalOf(tenant, ada, asked.id),
+    [ada.signer],
+    (bytes) => readApproval(bytes, tenant.view),
+  ],
+  [
+    "readBindingReport",
+    "binding-report",
+    reportOf(web, tenant),
+    [web.signer],
+    (bytes) => readBindingReport(bytes, from),
   ],
   ["noteFork", "key-event", revocation, [ada.signer], (bytes) => noteFork(tenant.state, bytes, tenant.view.idAt)],
   [
@@ -183,7 +229,7 @@ describe("other bytes", () => {
   });
 
   test("settle as frames and headers of every direction", () => {
-    const unions = [FromStranger, FromDevice, FromOperator, ToDevice, ToOperator];
+    const unions = [FromStranger, FromNewcomer, FromDevice, FromOperator, ToDevice, ToOperator];
     expect(
       slowest(spoiled([frame]), (bytes) => {
         const { header } = readFrame(bytes);

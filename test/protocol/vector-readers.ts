@@ -6,6 +6,7 @@ import { readEnvelope, readEnvelopeOf, statementId } from "../../protocol/envelo
 import { readFrame } from "../../protocol/frame.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { judgeEvent, judgeGenesis, judgeLog } from "../../protocol/key-log.ts";
+import { checkReveal, readKeyRequest } from "../../protocol/key-request.ts";
 import type { KeyLogView } from "../../protocol/key-view.ts";
 import { openOutput } from "../../protocol/output.ts";
 import { sealingPairOf } from "../../protocol/passphrase.ts";
@@ -23,6 +24,7 @@ export const READERS: Readonly<Record<string, (given: Given) => void>> = {
   "strict-json": (given) => void parseStrict(given.bytes("json"), given.number("maxBytes")),
   genesis: (given) => void judgeGenesis(given.bytes("entry"), admitKey),
   "key-event": readKeyEvent,
+  reveal: (given) => checkReveal(readKeyRequest(given.bytes("request"), admitKey).request, given.bytes("nonce")),
   "roster-event": readRosterEvent,
   job: readJob,
   package: (given) => void readPackage(given.bytes("package"), admitKey),

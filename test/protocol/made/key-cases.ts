@@ -1,12 +1,15 @@
 // Vectors of keys' admission, of the key log and of the roster.
+import { toBase64url } from "../../../protocol/bytes.ts";
 import { DEFAULT_POLICY } from "../../../protocol/policy.ts";
 import type { Signer } from "../../../protocol/signature.ts";
 import { DAY } from "../../cast/clock.ts";
 import { device } from "../../cast/device.ts";
 import { newKeyOf, type Person, person, raw, renewed } from "../../cast/person.ts";
 import { idOf } from "../../cast/random.ts";
+import { requestOf } from "../../cast/key-request.ts";
 import { admissionOf, RosterLog } from "../../cast/roster-log.ts";
 import { type EventFields, genesisOf, Tenant } from "../../cast/tenant.ts";
+import { flipped } from "../../cast/statement.ts";
 import { b64, casesOf, type RefusalCase } from "./case.ts";
 import { smallOrderSigner, torsionSigner } from "./weak-signer.ts";
 
@@ -90,6 +93,14 @@ export function eventCases(): readonly RefusalCase[] {
       added,
     ],
     ["log-proof-missing", "the new keys did not sign", given(add, [ada.signer]), added],
+    [
+      "log-request-other",
+      "an entry carries a request that was made under another name",
+      given({ ...add, request: toBase64url(requestOf(tenant, grace, { over: { name: "Mallory" } }).bytes) }, [
+        ada.signer,
+      ]),
+      given({ ...add, request: toBase64url(requestOf(tenant, grace).bytes) }, [ada.signer]),
+    ],
     ["log-last-admin", "the only admin revokes himself", aloneRevoked, given(revoke(ada), [ada.signer])],
     [
       "log-operator-unknown",
@@ -116,6 +127,15 @@ export function eventCases(): readonly RefusalCase[] {
       afterRecovery(renewed(ada), bob),
     ],
     manyOperators(),
+  ]);
+}
+
+/** What an admin's client holds against a newcomer's words. */
+export function codeCases(): readonly RefusalCase[] {
+  const { bytes, nonce } = requestOf(new Tenant({ founder: ada }), grace);
+  const revealed = (over: Uint8Array) => ({ request: b64(bytes), nonce: b64(over) });
+  return casesOf("reveal", [
+    ["code-commit", "a nonce of which one bit is another", revealed(flipped(nonce, 0)), revealed(nonce)],
   ]);
 }
 

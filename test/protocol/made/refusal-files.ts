@@ -3,7 +3,7 @@ import type { RefusalCase } from "./case.ts";
 import { bindingCases, enrolmentCases, loginCases, packageCases, receiptCases } from "./device-cases.ts";
 import { envelopeCases, frameCases, jsonCases } from "./form-cases.ts";
 import { addressCases, bodyCases, signerCases, timeCases } from "./job-cases.ts";
-import { eventCases, genesisCases, rosterCases } from "./key-cases.ts";
+import { codeCases, eventCases, genesisCases, rosterCases } from "./key-cases.ts";
 
 export function refusalFiles(): ReadonlyMap<string, readonly RefusalCase[]> {
   return new Map([
@@ -11,6 +11,7 @@ export function refusalFiles(): ReadonlyMap<string, readonly RefusalCase[]> {
     ["strict-json", jsonCases()],
     ["keys", genesisCases()],
     ["key-log", eventCases()],
+    ["key-request", codeCases()],
     ["roster", rosterCases()],
     ["package", [...packageCases(), ...bindingCases()]],
     ["enrolment", enrolmentCases()],

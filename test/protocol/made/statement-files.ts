@@ -1,13 +1,17 @@
 // One valid statement of every kind, readable, so that another implementation can hold itself against it.
 import { text, toBase64 } from "../../../protocol/bytes.ts";
 import { type Kind, readEnvelope, statementId } from "../../../protocol/envelope.ts";
+import { sixDigits } from "../../../protocol/key-approval.ts";
 import { device, enrolmentOf } from "../../cast/device.ts";
 import { jobFor } from "../../cast/job.ts";
+import { reportOf } from "../../cast/binding-report.ts";
+import { approvalOf, approverNonce, requestOf } from "../../cast/key-request.ts";
 import { checkpointOf, clientOf, grantOf, loginOf } from "../../cast/login.ts";
 import { deploymentOf } from "../../cast/package.ts";
 import { person } from "../../cast/person.ts";
 import { inventoryOf, ReceiptChain } from "../../cast/receipts.ts";
 import { RosterLog } from "../../cast/roster-log.ts";
+import { idOfEnvelope } from "../../cast/statement.ts";
 import { Tenant } from "../../cast/tenant.ts";
 
 export type StatementFile = {
@@ -71,11 +75,32 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
   if (genesis === undefined || added === undefined || admitted === undefined)
     throw new Error("internal error: no logs");
   const sealed = job.sealedFor(web);
+  const bob = person("Bob");
+  const asked = requestOf(tenant, bob);
+  const approval = approvalOf(tenant, ada, asked.id);
+  const digits = sixDigits({
+    request: asked.id,
+    approval: idOfEnvelope(approval),
+    requesterNonce: asked.nonce,
+    approverNonce: approverNonce(ada),
+  });
   const of = (bytes: Uint8Array) => ({ bytes, seeds });
   const opened = { plain: job.plain, body: sealed.body, wrap: sealed.wrap, sealingKey: web.sealing.privateKey };
   return new Map([
     ["key-event-genesis", fileOf("key-event", "the first entry of a key log: its id is the tenant", of(genesis))],
     ["key-event-add", fileOf("key-event", "an operator is added; the new keys sign as well", of(added))],
+    [
+      "key-request",
+      fileOf("key-request", "a person asks for a key; `nonce` is told when an admin is there", {
+        bytes: asked.bytes,
+        seeds: { [bob.signer.key]: bob.seed, [bob.recovery.key]: bob.recoverySeed },
+        beside: { nonce: asked.nonce },
+      }),
+    ],
+    [
+      "key-approval",
+      fileOf("key-approval", `an admin takes the request up; the six digits are then ${digits}`, of(approval)),
+    ],
     ["roster-event", fileOf("roster-event", "a device is admitted", of(admitted))],
     ["checkpoint", fileOf("checkpoint", "an operator's client vouches for a head", of(checkpointOf(tenant, grace)))],
     ["deployment", fileOf("deployment", "what a package carries", of(deploymentOf(tenant)))],
@@ -89,6 +114,7 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     ],
     ["receipt", fileOf("receipt", "a device's first receipt", of(new ReceiptChain(web, tenant).answer({ job }).bytes))],
     ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
+    ["binding-report", fileOf("binding-report", "a device says what it knows of its owner", of(reportOf(web, tenant)))],
     ["relay-login", fileOf("relay-login", "a device logs in to a relay", of(loginOf(tenant, web.signer)))],
     ["access-grant", fileOf("access-grant", "an operator lets a client read and send", of(grantOf(tenant, grace)))],
   ]);
