@@ -3,7 +3,7 @@
 import { readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import type { AdmitKey } from "./key-admission.ts";
 import { checkAuthority, requireRevokers, signedBySomebody, verifiedSigners } from "./key-authority.ts";
-import { type KeyEvent, type LaterEvent, type RootKeys, readGenesis, readLaterEvent } from "./key-event.ts";
+import { type KeyEvent, type LaterEvent, readGenesis, readLaterEvent } from "./key-event.ts";
 import { checkCarriedRequest, checkProofs } from "./key-request.ts";
 import {
   apply,
@@ -66,7 +66,7 @@ export function judgeEvent(state: KeyLogState, bytes: Uint8Array, admit: AdmitKe
   if (state.closed) throw refuse("tenant-closed", "nothing follows the closing entry");
   checkRoom(state, event);
   checkAuthority(state, event, signers);
-  const newKeys = newKeysOf(event, state.root);
+  const newKeys = newKeysOf(event, state);
   checkNewKeys(newKeys, state.seen, admit);
   checkPossession(envelope, event, newKeys);
   checkLifetime(event);
@@ -136,9 +136,9 @@ function checkLifetime(event: KeyEvent): void {
 
 /**
  * Signature keys that an entry brings. A founder's recovery key may be a root key as well; all others are distinct. What
- * is a root key before the entry may stay one, and is not new.
+ * is a root key before the entry may stay one, and so may a recovery key through its owner's own change: they are not new.
  */
-function newKeysOf(event: KeyEvent, root?: RootKeys): readonly string[] {
+function newKeysOf(event: KeyEvent, before?: KeyLogState): readonly string[] {
   switch (event.type) {
     case "genesis":
       return [
@@ -146,15 +146,18 @@ function newKeysOf(event: KeyEvent, root?: RootKeys): readonly string[] {
         ...optional(event.key.recovery),
         ...event.root.keys.filter((key) => key !== event.key.recovery),
       ];
+    case "operator.change": {
+      const kept = before?.operators.find(({ operator }) => operator === event.key.operator)?.recovery;
+      return [event.key.sig, ...optional(event.key.recovery).filter((key) => key !== kept)];
+    }
     case "operator.add":
     case "operator.replace":
-    case "operator.change":
     case "operator.recover":
       return [event.key.sig, ...optional(event.key.recovery)];
     case "operator.recovery":
       return optional(event.recovery);
     case "root.set":
-      return event.root.keys.filter((key) => root?.keys.includes(key) !== true);
+      return event.root.keys.filter((key) => before?.root.keys.includes(key) !== true);
     default:
       return [];
   }

@@ -253,7 +253,7 @@ const ReceiptNews = v.strictObject({ type: v.literal("receipt-news"), job: Id, d
 
 /** What a relay takes before a login, and from each role after it. */
 export const FromStranger = v.variant("type", [Login, CreateTenant, FindTenant]);
-export const FromNewcomer = v.variant("type", [ReadLog, FileRequest, WithdrawRequest, Reveal]);
+export const FromNewcomer = v.variant("type", [ReadLog, Append, FileRequest, WithdrawRequest, Reveal]);
 export const FromDevice = v.variant("type", [
   ReadLog,
   Enrol,

@@ -136,6 +136,32 @@ describe("who may sign what", () => {
     expect(signs(() => ({ type: "policy.set", policy: DEFAULT_POLICY }), [ada.recovery])).toBe("signer-role");
   });
 
+  test("a change of one's own key may keep the recovery key, and never another's", () => {
+    const changed = (recovery: Signer | undefined) => {
+      const tenant = tenantOf(grace);
+      const { recovery: _other, ...key } = tenant.keyOf(renewed(ada));
+      const kept = recovery === undefined ? key : { ...key, recovery: raw(recovery) };
+      return codeOf(() =>
+        tenant.append({ type: "operator.change", key: kept, jobs: "keep" }, [ada.signer, renewed(ada).signer]),
+      );
+    };
+    expect(changed(ada.recovery)).toBe("accepted");
+    expect(changed(undefined)).toBe("accepted");
+    expect(changed(grace.recovery)).toBe("log-key-reused");
+    expect(changed(renewed(ada).recovery)).toBe("log-proof-missing");
+  });
+
+  test("a recovery key that was kept through a change still recovers, once", () => {
+    const tenant = tenantOf();
+    const second = { ...renewed(ada), recovery: ada.recovery };
+    tenant.append({ type: "operator.change", key: tenant.keyOf(second), jobs: "keep" }, [ada.signer, second.signer]);
+    const third = renewed(renewed(ada));
+    const recover = () =>
+      tenant.append({ type: "operator.recover", key: tenant.keyOf(third) }, [ada.recovery, ...keys(tenant, third).own]);
+    expect(codeOf(recover)).toBe("accepted");
+    expect(codeOf(recover)).toBe("signer-unknown");
+  });
+
   test("an operator's own key sets and removes the recovery key, and there must be something to remove", () => {
     const tenant = tenantOf();
     const other = person("spare").signer;
