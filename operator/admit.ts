@@ -2,14 +2,14 @@
 import { fromBase64url, toBase64url } from "../protocol/bytes.ts";
 import { checkProof } from "../protocol/enrolment.ts";
 import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
-import type { OperatorKeys } from "../protocol/passphrase.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { type RosterToken, usableToken } from "../protocol/roster.ts";
-import { type Random, unwrapKey, wrapKey } from "../protocol/seal.ts";
+import { type Random, wrapKey } from "../protocol/seal.ts";
 import { thumbprint } from "../protocol/signature.ts";
 import { appendChanges, type RosterChange } from "./append.ts";
 import { freeName } from "./device-name.ts";
 import { type ListedDevice, listDevices } from "./listed-devices.ts";
+import type { Keyring } from "./keyring.ts";
 import type { Session } from "./session.ts";
 
 export type Admitted = { readonly name: string; readonly host: string };
@@ -18,28 +18,45 @@ export type Admitted = { readonly name: string; readonly host: string };
  * Admits each device that proves a token of mode `auto`, under a name made from its host. A device that was removed
  * before is not admitted by its old proof again.
  */
-export async function admitPending(session: Session, keys: OperatorKeys): Promise<readonly Admitted[]> {
-  const tokens = [...session.roster.tokens.values()].filter(({ mode }) => mode === "auto");
-  if (!tokens.some(({ token }) => isUsable(session, token))) return [];
+export async function admitPending(session: Session, keys: Keyring): Promise<readonly Admitted[]> {
+  if (usableTokens(session).length === 0) return [];
   const listed = await listDevices(session);
   const admitted = new Map<string, Admitted>();
-  await appendChanges(session, keys, () => {
+  await appendChanges(session, keys, async () => {
     admitted.clear();
-    return planAdmissions(session, keys, listed, admitted);
+    const secrets = await tokenSecrets(usableTokens(session), keys);
+    return planAdmissions(session, secrets, { listed, admitted });
   });
   return [...admitted.values()];
 }
 
+/** The tokens of mode `auto` that may still admit. */
+function usableTokens(session: Session): readonly RosterToken[] {
+  const tokens = [...session.roster.tokens.values()];
+  return tokens.filter(({ mode, token }) => mode === "auto" && isUsable(session, token));
+}
+
+/** By the token's id; those that this operator can open. */
+type TokenSecrets = ReadonlyMap<string, Uint8Array>;
+
+async function tokenSecrets(tokens: readonly RosterToken[], keys: Keyring): Promise<TokenSecrets> {
+  const secrets = new Map<string, Uint8Array>();
+  for (const token of tokens) {
+    const secret = await tokenSecret(token, keys);
+    if (secret !== undefined) secrets.set(token.token, secret);
+  }
+  return secrets;
+}
+
 function planAdmissions(
   session: Session,
-  keys: OperatorKeys,
-  listed: readonly ListedDevice[],
-  admitted: Map<string, Admitted>,
+  secrets: TokenSecrets,
+  { listed, admitted }: { listed: readonly ListedDevice[]; admitted: Map<string, Admitted> },
 ): readonly RosterChange[] {
   const taken = new Set([...session.roster.devices.values()].map(({ name }) => name.toLowerCase()));
   const left = new Map<string, number>();
   return listed.flatMap((device): readonly RosterChange[] => {
-    const token = provenToken(session, keys, device);
+    const token = provenToken(session, secrets, device);
     if (token === undefined) return [];
     const uses = left.get(token.token) ?? token.maxUses - token.uses;
     if (uses <= 0) return [];
@@ -51,20 +68,21 @@ function planAdmissions(
   });
 }
 
-/** The `auto` token whose secret this device holds, if it may still admit. */
-function provenToken(session: Session, keys: OperatorKeys, listed: ListedDevice): RosterToken | undefined {
-  const { roster } = session;
+/** The token whose secret this device holds. */
+function provenToken({ roster }: Session, secrets: TokenSecrets, listed: ListedDevice): RosterToken | undefined {
   const { device, request } = listed;
   if (request.token === undefined || roster.devices.has(device) || roster.removed.has(device)) return undefined;
-  const token = roster.tokens.get(request.token);
-  if (token?.mode !== "auto" || !isUsable(session, token.token)) return undefined;
-  return isProven(listed, token, keys) ? token : undefined;
+  const secret = secrets.get(request.token);
+  return secret !== undefined && isProofOf(listed, secret) ? roster.tokens.get(request.token) : undefined;
 }
 
 /** Whether a device proved that it holds this token's secret. */
-export function isProven(listed: ListedDevice, token: RosterToken, keys: OperatorKeys): boolean {
-  const secret = tokenSecret(token, keys);
-  if (secret === undefined) return false;
+export async function isProven(listed: ListedDevice, token: RosterToken, keys: Keyring): Promise<boolean> {
+  const secret = await tokenSecret(token, keys);
+  return secret !== undefined && isProofOf(listed, secret);
+}
+
+function isProofOf(listed: ListedDevice, secret: Uint8Array): boolean {
   const proof = listed.proof === undefined ? undefined : fromBase64url(listed.proof);
   try {
     checkProof({ request: listed.requestBytes, proof }, secret);
@@ -118,8 +136,8 @@ export function sealToken(
   });
 }
 
-function tokenSecret({ token, wraps }: RosterToken, { sealing }: OperatorKeys): Uint8Array | undefined {
-  const own = wraps.find(({ to }) => to === thumbprint(sealing.publicKey, "X25519"));
+async function tokenSecret({ token, wraps }: RosterToken, keys: Keyring): Promise<Uint8Array | undefined> {
+  const own = wraps.find(({ to }) => to === thumbprint(keys.sealingKey, "X25519"));
   const wrap = own === undefined ? undefined : fromBase64url(own.wrap);
-  return wrap && unwrapKey(wrap, { pair: sealing, use: { purpose: "token", statement: token } });
+  return wrap && (await keys.unwrap(wrap, { purpose: "token", statement: token }));
 }

@@ -1,14 +1,15 @@
 // From what an operator asks for to signed jobs: one body, sealed once, and a manifest for every 256 devices.
 import { toBase64url } from "../protocol/bytes.ts";
 import { readEnvelope, statementId } from "../protocol/envelope.ts";
-import { type JobManifest, signJob } from "../protocol/job.ts";
+import type { JobManifest } from "../protocol/job.ts";
 import { type JobBody, readBody, writeBody } from "../protocol/job-body.ts";
 import { type KeyLogState, keyBytes, type Operator } from "../protocol/key-state.ts";
 import { MAX_READERS, MAX_TARGETS } from "../protocol/limits.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import { CONTENT_KEY_BYTES, type Random, wrapKey } from "../protocol/seal.ts";
-import type { Signer } from "../protocol/signature.ts";
 import { sealStream } from "../protocol/stream.ts";
+import { encodeStrict } from "../protocol/strict-json.ts";
+import { signStatement, type StatementSigner } from "./keyring.ts";
 
 /** What to run, as the device will read it, but for the salt. */
 export type BodyFields = Omit<JobBody, "salt">;
@@ -21,7 +22,7 @@ export type JobRequest = {
 
 export type Signing = {
   readonly state: KeyLogState;
-  readonly signer: Signer;
+  readonly signer: StatementSigner;
   /** Own operator id, and raw encryption key of this client. */
   readonly operator: string;
   readonly access: Uint8Array;
@@ -38,17 +39,18 @@ export type ComposedJob = {
 };
 
 /** Signed and sealed jobs of one batch. Throws a `field-*` or `json-*` refusal for a body that devices would refuse. */
-export function composeJobs(request: JobRequest, signing: Signing): readonly ComposedJob[] {
+export async function composeJobs(request: JobRequest, signing: Signing): Promise<readonly ComposedJob[]> {
   const { random } = signing;
   const { bytes, named } = writeBody({ ...request.body, salt: toBase64url(random(32)) });
   readBody(bytes);
   const contentKey = random(CONTENT_KEY_BYTES);
   const sealed = sealStream(contentKey, bytes);
   const shared = { batch: toBase64url(random(16)), body: named, expiresInMs: request.expiresInMs, contentKey, sealed };
-  const pages = Math.ceil(request.targets.length / MAX_TARGETS);
-  return Array.from({ length: pages }, (_, page) =>
-    composeOne(request.targets.slice(page * MAX_TARGETS, (page + 1) * MAX_TARGETS), shared, signing),
-  );
+  const jobs: ComposedJob[] = [];
+  for (let at = 0; at < request.targets.length; at += MAX_TARGETS) {
+    jobs.push(await composeOne(request.targets.slice(at, at + MAX_TARGETS), shared, signing));
+  }
+  return jobs;
 }
 
 type Shared = Pick<JobManifest, "batch" | "body"> & {
@@ -57,7 +59,7 @@ type Shared = Pick<JobManifest, "batch" | "body"> & {
   readonly sealed: Uint8Array;
 };
 
-function composeOne(targets: readonly RosterDevice[], shared: Shared, signing: Signing): ComposedJob {
+async function composeOne(targets: readonly RosterDevice[], shared: Shared, signing: Signing): Promise<ComposedJob> {
   const { state, now, random } = signing;
   const manifest: JobManifest = {
     tenant: state.tenant,
@@ -73,7 +75,7 @@ function composeOne(targets: readonly RosterDevice[], shared: Shared, signing: S
     keyHead: state.head,
     readers: readersOf(signing),
   };
-  const envelope = signJob(manifest, [signing.signer]);
+  const envelope = await signStatement("job", encodeStrict(manifest), [signing.signer]);
   const statement = statementId(readEnvelope(envelope));
   const use = { purpose: "job-body", statement } as const;
   const wraps = [...targets.map(({ enc }) => enc), ...manifest.readers].map((key) =>

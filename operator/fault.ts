@@ -32,7 +32,7 @@ export const FAULTS = {
   // Passphrase and key
   "passphrase-wrong": {
     says: "this is not the passphrase",
-    hint: "type it again; without it nobody can restore the key",
+    hint: "type it again; forgotten: keybound key forgot",
   },
   "passphrase-weak": {
     says: "the passphrase is too easy to guess",
@@ -49,7 +49,7 @@ export const FAULTS = {
   },
   "key-not-active": {
     says: "your signature key is not active in the key log",
-    hint: "it was revoked or replaced: ask an admin",
+    hint: "it was revoked or replaced, or is not approved yet: ask an admin; for a new key: keybound key forgot",
   },
   "yes-needed": {
     says: "this has to be confirmed, and there is no terminal to ask at",

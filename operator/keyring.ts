@@ -9,33 +9,30 @@ import {
   writeEnvelope,
 } from "../protocol/envelope.ts";
 import type { OperatorKeys } from "../protocol/passphrase.ts";
-import { unwrapKey, type WrapUse } from "../protocol/seal.ts";
+import type { Signer } from "../protocol/signature.ts";
+import { type Reader, readerOf } from "./reader.ts";
 
-export type Keyring = {
+export type Keyring = Reader & {
   /** Thumbprint of the signature key. */
   readonly key: string;
-  /** Raw Ed25519 and X25519 public keys. */
+  /** Raw Ed25519 public key. */
   readonly publicKey: Uint8Array;
-  readonly sealingKey: Uint8Array;
   /** A signature, 64 bytes, over a statement of this kind. */
   readonly sign: (kind: Kind, payload: Uint8Array) => Promise<Uint8Array>;
-  /** As `unwrapKey`, by the operator's own sealing key. */
-  readonly unwrap: (wrap: Uint8Array, use: WrapUse) => Promise<Uint8Array | undefined>;
 };
 
 /** A keyring over keys that this process has derived. */
 export function keyringOf({ signer, sealing }: OperatorKeys): Keyring {
-  return {
-    key: signer.key,
-    publicKey: signer.publicKey,
-    sealingKey: sealing.publicKey,
-    sign: async (kind, payload) => signer.sign(pae(payloadType(kind), payload)),
-    unwrap: async (wrap, use) => unwrapKey(wrap, { pair: sealing, use }),
-  };
+  return { ...statementSigner(signer), publicKey: signer.publicKey, ...readerOf(sealing) };
 }
 
 /** What can sign a statement: a keyring, or the seed of a recovery key that was read from its file. */
 export type StatementSigner = Pick<Keyring, "key" | "sign">;
+
+/** The same over a key that this process has. */
+export function statementSigner(signer: Signer): StatementSigner {
+  return { key: signer.key, sign: async (kind, payload) => signer.sign(pae(payloadType(kind), payload)) };
+}
 
 /** Signs a payload by each and writes the envelope. */
 export async function signStatement(

@@ -1,14 +1,14 @@
 // A device's answer to a job, verified: the receipt by the device's key of the signed roster, its place in the device's
 // chain, and the output against what the receipt says of it.
 import type { JobManifest } from "../protocol/job.ts";
-import { type KeptStream, openOutput } from "../protocol/output.ts";
+import { type KeptStream, openOutputBy } from "../protocol/output.ts";
 import { MAX_RESULT_BYTES } from "../protocol/limits.ts";
 import { checkReceiptChain, type Receipt, readReceipt } from "../protocol/receipt.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
-import type { SealingPair } from "../protocol/seal.ts";
 import type { ReceiptPlace } from "./cache.ts";
 import { Fault } from "./fault.ts";
+import { placeAmong, type Reader } from "./reader.ts";
 import { partAt } from "./relay-client.ts";
 import type { Session } from "./session.ts";
 
@@ -83,11 +83,13 @@ async function chainPage(
 export async function readOutput(
   session: Session,
   receipt: Receipt,
-  { readers, pair }: { readers: readonly string[]; pair: SealingPair },
+  { readers, reader }: { readers: readonly string[]; reader: Reader },
 ): Promise<readonly KeptStream[]> {
   if (receipt.result === undefined) return [];
   const result = await fetchResult(session, receipt);
-  return openOutput(result, { receipt, readers, pair });
+  const place = placeAmong(readers, reader);
+  if (place < 0) throw refuse("output-sealed");
+  return await openOutputBy(reader.unwrap, result, { receipt, readers, place });
 }
 
 async function fetchResult(session: Session, { job, device, result }: Receipt): Promise<Uint8Array> {

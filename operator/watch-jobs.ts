@@ -10,6 +10,7 @@ import { Fault } from "./fault.ts";
 import { AT_START, type Effect, type Followed, step } from "./follow-job.ts";
 import { LiveStream } from "./live-stream.ts";
 import { readAnswer, readOutput, verifyChain } from "./read-result.ts";
+import { readerOf } from "./reader.ts";
 import type { Message } from "./relay-client.ts";
 import type { Session } from "./session.ts";
 
@@ -157,7 +158,8 @@ export class JobWatch {
       await verifyChain(session, target.device, read);
       ({ receipt } = read);
       const { readers } = job.manifest;
-      const output = await readOutput(session, receipt, { readers, pair: session.desk.home.access.sealing });
+      const reader = readerOf(session.desk.home.access.sealing);
+      const output = await readOutput(session, receipt, { readers, reader });
       if (!live.agreesWith(output)) throw new Fault("output-differs", target.device.name);
       return { type: "answered", receipt, id: read.id, output };
     } catch (error) {

@@ -1,13 +1,12 @@
 // A checkpoint: an operator's client says which heads it knows at a time; and the freshness rule that counts on it (SPEC 4.5).
 import * as v from "valibot";
-import { pae, readEnvelopeOf, signPayload } from "./envelope.ts";
+import { pae, readEnvelopeOf } from "./envelope.ts";
 import { Digest, LogPlace, readFields, Time } from "./fields.ts";
 import { isRevokedByFork, type KeyLogState, keyBytes } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_CLOCK_AHEAD_MS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
-import { type Signer, verifySignature } from "./signature.ts";
-import { encodeStrict } from "./strict-json.ts";
+import { verifySignature } from "./signature.ts";
 
 const Checkpoint = v.strictObject({
   tenant: Digest,
@@ -18,10 +17,6 @@ const Checkpoint = v.strictObject({
 export type Checkpoint = Readonly<v.InferOutput<typeof Checkpoint>>;
 
 const MAX_CHECKPOINT_BYTES = 4096;
-
-export function signCheckpoint(checkpoint: Checkpoint, signer: Signer): Uint8Array {
-  return signPayload("checkpoint", encodeStrict(checkpoint), [signer]);
-}
 
 /** A checkpoint of an active admin or operator, and whose it is. One that is ahead of our log says that we are behind. */
 export function readCheckpoint(

@@ -1,7 +1,7 @@
 // The signed deployment and the package that carries it: what a device needs to take an owner, and nothing that says yes for it (SPEC 6).
 import * as v from "valibot";
 import { fromBase64url, text, toBase64, toBase64url, utf8 } from "./bytes.ts";
-import { pae, readEnvelopeOf, signPayload, statementId } from "./envelope.ts";
+import { pae, readEnvelopeOf, statementId } from "./envelope.ts";
 import { Digest, Id, LogPlace, readFields, Time, Word, whole } from "./fields.ts";
 import type { AdmitKey } from "./key-admission.ts";
 import { judgeEvent, judgeGenesis } from "./key-log.ts";
@@ -16,8 +16,7 @@ import {
   MAX_RELAYS,
 } from "./limits.ts";
 import { refuse } from "./refusal.ts";
-import { type Signer, verifySignature } from "./signature.ts";
-import { encodeStrict } from "./strict-json.ts";
+import { verifySignature } from "./signature.ts";
 
 const RelayUrl = v.pipe(
   v.string(),
@@ -60,10 +59,6 @@ const PackageFile = v.strictObject({
   keyLog: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(MAX_KEY_EVENTS)),
   tokenSecret: v.exactOptional(v.pipe(Digest)),
 });
-
-export function signDeployment(deployment: Deployment, signers: readonly Signer[]): Uint8Array {
-  return signPayload("deployment", encodeStrict(deployment), signers);
-}
 
 /** The bytes of a package file: JSON that a person can open, with the envelopes as base64. */
 export function writePackage({

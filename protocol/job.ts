@@ -1,11 +1,8 @@
 // The job manifest, as it is signed: what, for whom, when; readable by the relay, which gains nothing from it (SPEC 8.1).
 import * as v from "valibot";
-import { signPayload } from "./envelope.ts";
 import { Digest, Id, LogPlace, readFields, SealingKey, Time, whole } from "./fields.ts";
 import { MAX_BODY_BYTES, MAX_READERS, MAX_TARGETS } from "./limits.ts";
 import { JobKind } from "./policy.ts";
-import type { Signer } from "./signature.ts";
-import { encodeStrict } from "./strict-json.ts";
 
 const isDistinct = (items: string[]) => new Set(items).size === items.length;
 
@@ -33,8 +30,4 @@ export type JobManifest = Readonly<v.InferOutput<typeof JobManifest>>;
 
 export function readManifest(payload: Uint8Array): JobManifest {
   return readFields(JobManifest, payload);
-}
-
-export function signJob(manifest: JobManifest, signers: readonly Signer[]): Uint8Array {
-  return signPayload("job", encodeStrict(manifest), signers);
 }

@@ -58,11 +58,36 @@ export function openOutput(
   result: Uint8Array,
   { receipt, readers, pair }: { receipt: Receipt; readers: readonly string[]; pair: SealingPair },
 ): readonly KeptStream[] {
-  if (receipt.result?.size !== result.length || receipt.result.sha256 !== digest(result)) {
-    throw refuse("output-digest", `${result.length} bytes, the receipt names ${receipt.result?.size ?? 0}`);
-  }
-  const use: WrapUse = { purpose: "job-output", statement: receipt.statement };
-  const contentKey = unwrapFrom(result, { readers, pair, use });
+  checkResult(result, receipt);
+  const contentKey = unwrapFrom(result, { readers, pair, use: outputUse(receipt) });
+  return openWith(contentKey, result, { receipt, readers });
+}
+
+/** As `openOutput`, by whoever can open the wrap of this place among the readers. */
+export async function openOutputBy(
+  unwrap: (wrap: Uint8Array, use: WrapUse) => Promise<Uint8Array | undefined>,
+  result: Uint8Array,
+  { receipt, readers, place }: { receipt: Receipt; readers: readonly string[]; place: number },
+): Promise<readonly KeptStream[]> {
+  checkResult(result, receipt);
+  const contentKey = await unwrap(wrapAt(result, place), outputUse(receipt));
+  return openWith(contentKey, result, { receipt, readers });
+}
+
+function outputUse({ statement }: Receipt): WrapUse {
+  return { purpose: "job-output", statement };
+}
+
+function checkResult(result: Uint8Array, receipt: Receipt): void {
+  if (receipt.result?.size === result.length && receipt.result.sha256 === digest(result)) return;
+  throw refuse("output-digest", `${result.length} bytes, the receipt names ${receipt.result?.size ?? 0}`);
+}
+
+function openWith(
+  contentKey: Uint8Array | undefined,
+  result: Uint8Array,
+  { receipt, readers }: { receipt: Receipt; readers: readonly string[] },
+): readonly KeptStream[] {
   const plain =
     contentKey === undefined ? undefined : openStream(contentKey, result.subarray(readers.length * WRAP_BYTES));
   if (plain === undefined) throw refuse("output-sealed");
@@ -146,5 +171,9 @@ function unwrapFrom(
 ): Uint8Array | undefined {
   const index = readers.indexOf(toBase64url(pair.publicKey));
   if (index < 0) return undefined;
-  return unwrapKey(wraps.subarray(index * WRAP_BYTES, (index + 1) * WRAP_BYTES), { pair, use });
+  return unwrapKey(wrapAt(wraps, index), { pair, use });
+}
+
+function wrapAt(wraps: Uint8Array, index: number): Uint8Array {
+  return wraps.subarray(index * WRAP_BYTES, (index + 1) * WRAP_BYTES);
 }

@@ -44,10 +44,6 @@ export function signLogin(login: RelayLogin, signer: Signer): Uint8Array {
   return signPayload("relay-login", encodeStrict(login), [signer]);
 }
 
-export function signAccessGrant(grant: AccessGrant, signer: Signer): Uint8Array {
-  return signPayload("access-grant", encodeStrict(grant), [signer]);
-}
-
 /**
  * A login signed by the key that it names, for this challenge, relay and connection. Whether the key may log in is for the
  * caller to say: a device's by its enrolment, an operator's by the key log, a client's by its grant.

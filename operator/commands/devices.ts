@@ -152,7 +152,7 @@ export async function admitDevice(world: World, typed: string, options: AdmitOpt
   const pending = findPending(session, listed, typed);
   const taken = new Set([...session.roster.devices.values()].map(({ name }) => name.toLowerCase()));
   const name = chosen.name ?? freeName(pending.request.host, taken);
-  say(world, admissionWords(unlocked, pending, name));
+  say(world, await admissionWords(unlocked, pending, name));
   await confirmed(world, options.yes, `Admit ${name}?`);
   await appendChanges(session, unlocked.keys, () => [admission(pending, { name, class: chosen.class, groups })]);
   await sendCheckpoint(unlocked);
@@ -160,11 +160,11 @@ export async function admitDevice(world: World, typed: string, options: AdmitOpt
   print(world, `admitted ${name} ${pending.device}`);
 }
 
-function admissionWords({ session, keys }: Unlocked, pending: ListedDevice, name: string): string {
+async function admissionWords({ session, keys }: Unlocked, pending: ListedDevice, name: string): Promise<string> {
   const { device, request } = pending;
   const token = request.token === undefined ? undefined : session.roster.tokens.get(request.token);
   const proof =
-    token !== undefined && isProven(pending, token, keys)
+    token !== undefined && (await isProven(pending, token, keys))
       ? "It proved its package's token."
       : "It proved no token: compare its id with the one that `keybound-agent status` shows on the device.";
   const again = session.roster.removed.has(device) ? " It was removed before." : "";

@@ -6,9 +6,7 @@ import { readEnvelopeOf } from "../../protocol/envelope.ts";
 import { type JobBody, readBody } from "../../protocol/job-body.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
-import { type SealingPair, unwrapKey } from "../../protocol/seal.ts";
 import { openStream } from "../../protocol/stream.ts";
-import { toBase64url } from "../../protocol/bytes.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { shortId } from "../device-name.ts";
 import { Fault, writeFault } from "../fault.ts";
@@ -20,6 +18,7 @@ import { resultJson } from "../present/result-json.ts";
 import { date } from "../present/time.ts";
 import { type Ended, printGroups } from "../present/run-view.ts";
 import { readAnswer, readOutput, verifyChain } from "../read-result.ts";
+import { placeAmong, type Reader, readerOf } from "../reader.ts";
 import { partAt } from "../relay-client.ts";
 import { jobTitle } from "../run-request.ts";
 import { openSession, type Session } from "../session.ts";
@@ -46,31 +45,32 @@ type JobRecord = SignedJob & {
 /** Answers the exit code: 1 where anything does not verify. */
 export async function showJob(world: World, typed: string, options: ShowOptions): Promise<number> {
   using desk = openDesk(world, options);
-  const { session: opened, pairs } = await openReader(desk, options.unlock === true);
+  const { session: opened, own } = await openReaders(desk, options.unlock === true);
   using session = opened;
-  const record = await readRecord(session, await findJob(session, typed), pairs);
+  const record = await readRecord(session, await findJob(session, typed), own);
   const ended: Ended[] = [];
-  for (const delivery of record.deliveries) ended.push(await endedOf(session, { record, delivery, pairs }));
+  for (const delivery of record.deliveries) ended.push(await endedOf(session, { record, delivery, own }));
   if (options.export !== undefined) exportFiles(world, options.export, { session, record });
   if (options.json === true) printJson(world, json(record, ended));
   else printRecord(world, record, ended);
   return ended.some(({ result }) => result?.type === "untrusted") ? 1 : 0;
 }
 
-async function openReader(desk: Desk, unlock: boolean): Promise<{ session: Session; pairs: readonly SealingPair[] }> {
-  const own = desk.home.access.sealing;
-  if (!unlock) return { session: await openSession(desk), pairs: [own] };
+/** The readers that are ours: this client, and with `--unlock` its operator. */
+async function openReaders(desk: Desk, unlock: boolean): Promise<{ session: Session; own: readonly Reader[] }> {
+  const client = readerOf(desk.home.access.sealing);
+  if (!unlock) return { session: await openSession(desk), own: [client] };
   const { session, keys } = await openUnlocked(desk);
-  return { session, pairs: [own, keys.sealing] };
+  return { session, own: [client, keys] };
 }
 
-async function readRecord(session: Session, job: string, pairs: readonly SealingPair[]): Promise<JobRecord> {
+async function readRecord(session: Session, job: string, own: readonly Reader[]): Promise<JobRecord> {
   const { header, parts } = await session.client.ask("job-record", { type: "read-job", job });
   const [envelope, sealed] = [partAt(parts, 0), partAt(parts, 1)];
   const signed = readSignedJob(readEnvelopeOf("job", envelope), session.state);
   if (signed.manifest.job !== job) throw refuse("job-id-reused", `the relay showed job ${signed.manifest.job}`);
   const { readers } = signed.manifest;
-  const body = bodyOrRefusal(signed, { sealed, wraps: parts.slice(2, 2 + readers.length), pairs });
+  const body = await bodyOrRefusal(signed, { sealed, wraps: parts.slice(2, 2 + readers.length), own });
   const receipts = receiptsByDevice(header.deliveries, parts.slice(2 + readers.length));
   return { ...signed, submittedAt: header.submittedAt, envelope, body, deliveries: header.deliveries, receipts };
 }
@@ -86,12 +86,12 @@ function receiptsByDevice(
 type Sealed = {
   readonly sealed: Uint8Array;
   readonly wraps: readonly Uint8Array[];
-  readonly pairs: readonly SealingPair[];
+  readonly own: readonly Reader[];
 };
 
-function bodyOrRefusal(signed: SignedJob, parts: Sealed): JobBody | Refusal {
+async function bodyOrRefusal(signed: SignedJob, parts: Sealed): Promise<JobBody | Refusal> {
   try {
-    return openBody(signed, parts);
+    return await openBody(signed, parts);
   } catch (error) {
     if (error instanceof Refusal) return error;
     throw error;
@@ -99,11 +99,11 @@ function bodyOrRefusal(signed: SignedJob, parts: Sealed): JobBody | Refusal {
 }
 
 /** The body, opened by a reader's key and held against the manifest. */
-function openBody({ manifest, statement }: SignedJob, { sealed, wraps, pairs }: Sealed): JobBody {
+async function openBody({ manifest, statement }: SignedJob, { sealed, wraps, own }: Sealed): Promise<JobBody> {
   const use = { purpose: "job-body", statement } as const;
-  for (const pair of pairs) {
-    const wrap = wraps[manifest.readers.indexOf(toBase64url(pair.publicKey))];
-    const contentKey = wrap && unwrapKey(wrap, { pair, use });
+  for (const reader of own) {
+    const wrap = wraps[placeAmong(manifest.readers, reader)];
+    const contentKey = wrap && (await reader.unwrap(wrap, use));
     const bytes = contentKey && openStream(contentKey, sealed);
     if (bytes === undefined) continue;
     if (!isNamed(bytes, manifest.body)) throw refuse("body-digest", `${bytes.length} bytes`);
@@ -116,43 +116,43 @@ function isNamed(bytes: Uint8Array, { sha256, size }: { sha256: string; size: nu
   return bytes.length === size && createHash("sha256").update(bytes).digest("base64url") === sha256;
 }
 
-type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly pairs: readonly SealingPair[] };
+type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly own: readonly Reader[] };
 
-async function endedOf(session: Session, { record, delivery, pairs }: Reading): Promise<Ended> {
+async function endedOf(session: Session, { record, delivery, own }: Reading): Promise<Ended> {
   const { device: id, state, note } = delivery;
   const device = session.roster.devices.get(id);
   const followed = { ...AT_START, delivery: state, ...(note === undefined ? {} : { note }) };
   const target = { job: record.manifest.job, device: device ?? removedDevice(id) };
-  return { target, followed, result: await resultOf(session, { record, delivery, pairs }, device) };
+  return { target, followed, result: await resultOf(session, { record, delivery, own }, device) };
 }
 
 async function resultOf(
   session: Session,
-  { record, delivery, pairs }: Reading,
+  { record, delivery, own }: Reading,
   device: RosterDevice | undefined,
 ): Promise<DeviceResult | undefined> {
   const envelope = record.receipts.get(delivery.device);
-  if (envelope !== undefined) return await answerOf(session, { record, envelope, pairs, device });
+  if (envelope !== undefined) return await answerOf(session, { record, envelope, own, device });
   if (delivery.state === "expired") return { type: "expired" };
   if (delivery.state === "taken" && delivery.note !== undefined)
     return { type: "refused-unsigned", note: delivery.note };
   return undefined;
 }
 
-type Answering = Pick<Reading, "record" | "pairs"> & {
+type Answering = Pick<Reading, "record" | "own"> & {
   readonly envelope: Uint8Array;
   readonly device: RosterDevice | undefined;
 };
 
-async function answerOf(session: Session, { record, envelope, pairs, device }: Answering): Promise<DeviceResult> {
+async function answerOf(session: Session, { record, envelope, own, device }: Answering): Promise<DeviceResult> {
   try {
     if (device === undefined) throw refuse("roster-device-unknown", "it was removed, so its key is not known here");
     const read = readAnswer(envelope, { asked: record, device, tenant: session.state.tenant });
     await verifyChain(session, device, read);
     const { readers } = record.manifest;
-    const pair = pairs.find(({ publicKey }) => readers.includes(toBase64url(publicKey)));
-    if (pair === undefined) throw refuse("output-sealed", "repeat with --unlock");
-    return { type: "answered", ...read, output: await readOutput(session, read.receipt, { readers, pair }) };
+    const reader = own.find((one) => placeAmong(readers, one) >= 0);
+    if (reader === undefined) throw refuse("output-sealed", "repeat with --unlock");
+    return { type: "answered", ...read, output: await readOutput(session, read.receipt, { readers, reader }) };
   } catch (error) {
     const isOurs = error instanceof Refusal || (error instanceof Fault && error.code !== "relay-unreachable");
     if (isOurs) return { type: "untrusted", error };

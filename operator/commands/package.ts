@@ -3,13 +3,15 @@ import { resolve } from "node:path";
 import * as v from "valibot";
 import { toBase64url } from "../../protocol/bytes.ts";
 import { Word } from "../../protocol/fields.ts";
-import { signDeployment, writePackage } from "../../protocol/deployment.ts";
+import { type Deployment, writePackage } from "../../protocol/deployment.ts";
 import { DEFAULT_DEPLOYMENT_LIFETIME_MS, DEFAULT_TOKEN_LIFETIME_MS } from "../../protocol/limits.ts";
 import { pinOf } from "../../protocol/pin.ts";
+import { encodeStrict } from "../../protocol/strict-json.ts";
 import { sealToken } from "../admit.ts";
 import { appendChanges, type RosterChange } from "../append.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
+import { signStatement } from "../keyring.ts";
 import { DEFAULT_TOKEN_USES } from "../limits.ts";
 import { readRelayUrl } from "../relay-client.ts";
 import { requireFree, writeWhole } from "../stored-file.ts";
@@ -105,7 +107,7 @@ async function signPackage({ session, keys }: Unlocked, terms: Terms): Promise<U
   const tokenSecret = random(32);
   await appendChanges(session, keys, (now) => [tokenChange(token, { terms, tokenSecret, session: now, random })]);
   const { state } = session;
-  const deployment = {
+  const deployment: Deployment = {
     tenant: state.tenant,
     epoch: state.epoch,
     anchor: state.head,
@@ -116,8 +118,9 @@ async function signPackage({ session, keys }: Unlocked, terms: Terms): Promise<U
     issuedAt: terms.issuedAt,
     notAfter: terms.notAfter,
   };
+  const signed = await signStatement("deployment", encodeStrict(deployment), [keys]);
   const keyLog = session.desk.cache.keyEntries().map(({ bytes }) => bytes);
-  return writePackage({ deployment: signDeployment(deployment, [keys.signer]), keyLog, tokenSecret });
+  return writePackage({ deployment: signed, keyLog, tokenSecret });
 }
 
 function tokenChange(

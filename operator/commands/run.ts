@@ -39,7 +39,7 @@ export async function run(world: World, words: readonly string[], options: RunOp
   using session = unlocked.session;
   if (options.ignoreClock !== true) session.checkClock();
   const targets = chooseTargets(session.roster, options);
-  const jobs = compose(unlocked, { body, targets, expiresInMs: options.expires ?? DEFAULT_JOB_LIFETIME_MS });
+  const jobs = await compose(unlocked, { body, targets, expiresInMs: options.expires ?? DEFAULT_JOB_LIFETIME_MS });
   if (options.detach === true) {
     await send(unlocked, jobs, { watch: false, title: jobTitle(body) });
     return sayDetached(desk, jobs, targets);
@@ -52,11 +52,11 @@ type Request = { readonly body: BodyFields; readonly targets: readonly RosterDev
 function compose(
   { session, keys }: Unlocked,
   request: Request & { readonly expiresInMs: number },
-): readonly ComposedJob[] {
+): Promise<readonly ComposedJob[]> {
   const { home, world } = session.desk;
   return composeJobs(request, {
     state: session.state,
-    signer: keys.signer,
+    signer: keys,
     operator: home.config.operator,
     access: home.access.sealing.publicKey,
     now: world.now(),

@@ -1,7 +1,8 @@
 /** The operator's program as a person starts it: whole processes, and the part of them that stretches the passphrase. */
 import { readFileSync } from "node:fs";
 import { openHome } from "../../operator/home.ts";
-import { deriveOperatorKeys } from "../../protocol/passphrase.ts";
+import { stretchOrigin } from "../../operator/unlock-typed.ts";
+import { stretchPassphrase } from "../../protocol/passphrase.ts";
 import { inMs, median, type Report, times } from "./numbers.ts";
 import { runToEnd } from "./programs.ts";
 import { type Bench, Stage } from "./stage.ts";
@@ -43,11 +44,11 @@ export async function commandLine(bench: Bench): Promise<Report> {
 }
 
 function stretcher(stage: Stage): () => Promise<number> {
-  const { config, setupSecret } = openHome(stage.home, stage.bench.world.platform);
+  const home = openHome(stage.home, stage.bench.world.platform);
   const passphrase = readFileSync(stage.passphraseFile, "utf8").trim();
   return async () => {
     const start = performance.now();
-    await deriveOperatorKeys(passphrase, { operator: config.operator, generation: 0, setupSecret });
+    await stretchPassphrase(passphrase, stretchOrigin(home));
     return performance.now() - start;
   };
 }

@@ -29,7 +29,7 @@ export type Stamps = {
 export async function timeJob(unlocked: Unlocked, device: RosterDevice): Promise<Stamps> {
   const start = performance.now();
   const since = () => performance.now() - start;
-  const jobs = compose(unlocked, [device]);
+  const jobs = await compose(unlocked, [device]);
   const composed = since();
   let [stored, taken, firstOutput, receipt] = [Number.NaN, Number.NaN, Number.NaN, Number.NaN];
   using held = new DisposableStack();
@@ -53,7 +53,8 @@ export async function timeJobs(
   { devices, count }: { readonly devices: readonly RosterDevice[]; readonly count: number },
 ): Promise<number> {
   const start = performance.now();
-  const jobs = Array.from({ length: count }, () => compose(unlocked, devices)).flat();
+  const made = await Promise.all(Array.from({ length: count }, () => compose(unlocked, devices)));
+  const jobs = made.flat();
   const watch = watchOf(unlocked, jobs, () => undefined);
   await submit(unlocked, jobs);
   await watch.settled(AbortSignal.timeout(PATIENCE_MS));
@@ -67,7 +68,10 @@ export function rosterDevices({ session }: Unlocked): readonly RosterDevice[] {
   return [...session.roster.devices.values()];
 }
 
-export function compose({ session, keys }: Unlocked, targets: readonly RosterDevice[]): readonly ComposedJob[] {
+export function compose(
+  { session, keys }: Unlocked,
+  targets: readonly RosterDevice[],
+): Promise<readonly ComposedJob[]> {
   const { home, world } = session.desk;
   const body: BodyFields = {
     shell: "sh",
@@ -82,7 +86,7 @@ export function compose({ session, keys }: Unlocked, targets: readonly RosterDev
     { body, targets, expiresInMs: DEFAULT_JOB_LIFETIME_MS },
     {
       state: session.state,
-      signer: keys.signer,
+      signer: keys,
       operator: home.config.operator,
       access: home.access.sealing.publicKey,
       now: world.now(),

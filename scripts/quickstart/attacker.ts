@@ -13,6 +13,7 @@ import { Cache } from "../../operator/cache.ts";
 import { type BodyFields, composeJobs } from "../../operator/compose-job.ts";
 import { findDevice } from "../../operator/device-name.ts";
 import { type Home, openHome, readGrant } from "../../operator/home.ts";
+import { statementSigner } from "../../operator/keyring.ts";
 import { RelayClient } from "../../operator/relay-client.ts";
 
 const HOUR_MS = 3_600_000;
@@ -65,7 +66,7 @@ export class Attacker implements Disposable {
   }
 
   /** A job of the attacker's own for a device, signed by a key that they just made. */
-  forge(to: string, source: string): Loot {
+  async forge(to: string, source: string): Promise<Loot> {
     const state = this.#cache.keyState();
     if (state === undefined) throw new Error("the stolen home has no key log");
     const { config, access } = this.#home;
@@ -79,11 +80,11 @@ export class Attacker implements Disposable {
       limits,
       mayReboot: false,
     };
-    const [job] = composeJobs(
+    const [job] = await composeJobs(
       { body, targets: [this.device(to)], expiresInMs: HOUR_MS },
       {
         state,
-        signer: signerOf(random(32)),
+        signer: statementSigner(signerOf(random(32))),
         operator: config.operator,
         access: access.sealing.publicKey,
         now: Date.now(),

@@ -86,7 +86,7 @@ export const FORGED: Attack = {
       `The attacker makes a key, signs a job of their own for ${siege.desk}, and has the relay deliver it.`,
     );
     const source = `touch ${siege.scene.stage.path("forged")}`;
-    return await deliverAndLook(siege, siege.attacker.forge(siege.desk, source));
+    return await deliverAndLook(siege, await siege.attacker.forge(siege.desk, source));
   },
 };
 

@@ -6,6 +6,7 @@ import { unwrapKey } from "../../protocol/seal.ts";
 import { openStream } from "../../protocol/stream.ts";
 import { VerifiedJob } from "../../protocol/verify-job.ts";
 import { type BodyFields, composeJobs, readersOf } from "../../operator/compose-job.ts";
+import { statementSigner } from "../../operator/keyring.ts";
 import { contextOf, type Device, device } from "../cast/device.ts";
 import { person, raw } from "../cast/person.ts";
 import { seeded } from "../cast/random.ts";
@@ -38,25 +39,25 @@ describe("a job", () => {
   const access = device("client").sealing;
   const signing = {
     state: tenant.state,
-    signer: tenant.founder.signer,
+    signer: statementSigner(tenant.founder.signer),
     operator: tenant.founder.operator,
     access: access.publicKey,
     now: tenant.clock.now,
     random: seeded("compose"),
   };
 
-  test("for 600 devices is three jobs of one batch, and each device is in one of them", () => {
+  test("for 600 devices is three jobs of one batch, and each device is in one of them", async () => {
     const devices = Array.from({ length: 600 }, (_, at) => device(`web${at}`));
-    const jobs = composeJobs({ body: BODY, targets: members(devices), expiresInMs: 1000 }, signing);
+    const jobs = await composeJobs({ body: BODY, targets: members(devices), expiresInMs: 1000 }, signing);
     expect(jobs.map(({ targets }) => targets.length)).toEqual([256, 256, 88]);
     expect(new Set(jobs.map(({ manifest }) => manifest.batch)).size).toBe(1);
     expect(new Set(jobs.map(({ manifest }) => manifest.job)).size).toBe(3);
     expect(jobs.flatMap(({ manifest }) => manifest.targets)).toEqual(devices.map(({ id }) => id));
   });
 
-  test("is one that its devices take, open and find to be what was asked for", () => {
+  test("is one that its devices take, open and find to be what was asked for", async () => {
     const devices = [device("web1"), device("web2")];
-    const [job] = composeJobs({ body: BODY, targets: members(devices), expiresInMs: 1000 }, signing);
+    const [job] = await composeJobs({ body: BODY, targets: members(devices), expiresInMs: 1000 }, signing);
     const [envelope, body, ...wraps] = job?.parts ?? [];
     if (envelope === undefined || body === undefined) throw new Error("no job");
     for (const [at, of] of devices.entries()) {
@@ -67,8 +68,8 @@ describe("a job", () => {
     }
   });
 
-  test("is read by this client and its operator, each by a wrap in the manifest's order", () => {
-    const [job] = composeJobs({ body: BODY, targets: members([device("web1")]), expiresInMs: 1000 }, signing);
+  test("is read by this client and its operator, each by a wrap in the manifest's order", async () => {
+    const [job] = await composeJobs({ body: BODY, targets: members([device("web1")]), expiresInMs: 1000 }, signing);
     const [, body, , ...wraps] = job?.parts ?? [];
     expect(job?.manifest.readers).toEqual([toBase64url(access.publicKey), raw(tenant.founder.sealing)]);
     const use = { purpose: "job-body", statement: job?.statement ?? "" } as const;

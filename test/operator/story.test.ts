@@ -249,7 +249,7 @@ describe("what cannot be done is said with its code", () => {
     const { code, stderr } = await house.run(["run", "--all", "--passphrase-file", wrong, "--", "true"]);
     expect([code, stderr]).toEqual([
       1,
-      "keybound: passphrase-wrong: this is not the passphrase\nhint: type it again; without it nobody can restore the key\n",
+      "keybound: passphrase-wrong: this is not the passphrase\nhint: type it again; forgotten: keybound key forgot\n",
     ]);
   });
 

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openHome, writeGrant } from "../../operator/home.ts";
-import { grantFor } from "../../operator/unlock.ts";
-import { deriveOperatorKeys } from "../../protocol/passphrase.ts";
+import { grantFor } from "../../operator/access.ts";
+import { keyringOf } from "../../operator/keyring.ts";
+import { stretchOrigin } from "../../operator/unlock-typed.ts";
+import { keysOf, stretchPassphrase } from "../../protocol/passphrase.ts";
 import { expectDone, MAIN, OperatorHouse, PASSPHRASE, type Ran, runProgram } from "./house.ts";
 
 let house: OperatorHouse;
@@ -97,10 +99,12 @@ function onFullDisk(args: readonly string[]): Promise<Ran> {
 
 test("access that has ended is said, and the passphrase renews it", async () => {
   const home = copyOfHome("late");
-  const { config, setupSecret, access } = openHome(home, process.platform);
-  const { operator, tenant } = config;
-  const keys = await deriveOperatorKeys(PASSPHRASE, { operator, generation: 0, setupSecret });
-  const grant = grantFor(access, { tenant, operator, keys, now: Date.now() - 400 * 24 * 3_600_000 });
+  const opened = openHome(home, process.platform);
+  const { access } = opened;
+  const { operator, tenant } = opened.config;
+  const stretched = await stretchPassphrase(PASSPHRASE, stretchOrigin(opened));
+  const keys = keyringOf(keysOf(stretched, { operator, generation: 0 }));
+  const grant = await grantFor(access, { tenant, operator, keys, now: Date.now() - 400 * 24 * 3_600_000 });
   writeGrant(home, grant);
   const late = await house.run(["devices", "--home", home]);
   expect([late.code, late.stderr]).toEqual([1, expect.stringContaining("keybound: access-expired: ")]);
