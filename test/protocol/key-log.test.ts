@@ -155,11 +155,12 @@ describe("who may sign what", () => {
     const tenant = tenantOf();
     const second = { ...renewed(ada), recovery: ada.recovery };
     tenant.append({ type: "operator.change", key: tenant.keyOf(second), jobs: "keep" }, [ada.signer, second.signer]);
+    const recover = (to: Person) =>
+      codeOf(() =>
+        tenant.append({ type: "operator.recover", key: tenant.keyOf(to) }, [ada.recovery, ...keys(tenant, to).own]),
+      );
     const third = renewed(renewed(ada));
-    const recover = () =>
-      tenant.append({ type: "operator.recover", key: tenant.keyOf(third) }, [ada.recovery, ...keys(tenant, third).own]);
-    expect(codeOf(recover)).toBe("accepted");
-    expect(codeOf(recover)).toBe("signer-unknown");
+    expect([recover(third), recover(renewed(third))]).toEqual(["accepted", "signer-unknown"]);
   });
 
   test("an operator's own key sets and removes the recovery key, and there must be something to remove", () => {
