@@ -4,15 +4,19 @@ import { fromCrockford, toCrockford } from "../protocol/crockford.ts";
 import { CLAIM_BYTES, CLAIM_CHARS, CLAIM_LIFETIME_MS } from "./limits.ts";
 import type { ClaimStore } from "./store-claims.ts";
 
+export type ClaimSetup = {
+  readonly now: number;
+  readonly random: (bytes: number) => Uint8Array;
+  /** The tenant whose place the new one must take; without it the code makes a tenant of its own, and no other. */
+  readonly retires?: string | undefined;
+};
+
 /** Makes a code that works once within seven days. */
-export function makeClaim(
-  claims: ClaimStore,
-  { now, random }: { now: number; random: (bytes: number) => Uint8Array },
-): string {
+export function makeClaim(claims: ClaimStore, { now, random, retires }: ClaimSetup): string {
   const code = toCrockford(random(CLAIM_BYTES), CLAIM_CHARS);
   const hash = claimHash(code);
   if (hash === undefined) throw new Error("internal error: a claim code that cannot be read");
-  claims.add({ hash, now, expiresAt: now + CLAIM_LIFETIME_MS });
+  claims.add({ hash, now, expiresAt: now + CLAIM_LIFETIME_MS, retires });
   return code;
 }
 

@@ -1,7 +1,7 @@
 // The one SQLite file: opening it, statements, and commits that are on disk before they are confirmed.
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { Obstacle } from "./obstacle.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { SCHEMA_STEPS, SCHEMA_VERSION } from "./schema.ts";
 import { Trouble } from "./trouble.ts";
 
 export type Row = Record<string, SQLOutputValue>;
@@ -103,7 +103,8 @@ export class Database {
           hint: "a newer relay wrote it: update this program",
         });
       }
-      if (version === 0) this.#db.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+      for (const step of SCHEMA_STEPS.slice(version)) this.#db.exec(step);
+      if (version < SCHEMA_VERSION) this.#db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     });
   }
 }

@@ -43,7 +43,7 @@ export class DeviceSession {
   /** Sends what waits, as far as there is room, and answers the jobs that it sent. */
   fill(now: number): readonly string[] {
     const limit = MAX_IN_FLIGHT - this.#inFlight.size;
-    if (!this.enrolled || limit <= 0) return [];
+    if (!this.enrolled || limit <= 0 || this.tenant.retiredBy !== undefined) return [];
     const queued = this.#store.jobs.queued(this.key, { after: this.#sentTo, limit, now });
     for (const job of queued) this.#deliver(job);
     return queued.map(({ job }) => job);

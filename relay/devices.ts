@@ -12,24 +12,29 @@ import { Trouble } from "./trouble.ts";
 
 type From<T extends FromOperator["type"]> = Extract<FromOperator, { type: T }>;
 
-/** Devices that have enrolled here and were not removed, admitted or not, by id. */
+/** Devices that have enrolled here and were not removed, admitted or not, by id; this tenant's, or those of one before it. */
 export function answerDevices(
-  { store, now }: Relay,
-  { connection, tenant }: OperatorSession,
-  { rid, after = "" }: From<"list-devices">,
+  { store, tenants, now }: Relay,
+  { connection, tenant: own }: OperatorSession,
+  { rid, after = "", of }: From<"list-devices">,
 ): void {
+  const tenant = of === undefined ? own : tenants.predecessor(of, own.id);
   const listed = store.devices.list({ n: tenant.n, after, limit: DEVICES_PAGE + 1 });
   const { entries, more } = pageOf(
     listed.map(({ request }) => request),
-    DEVICES_PAGE,
+    { maxCount: DEVICES_PAGE },
   );
-  const devices = listed.slice(0, entries.length).map((device) => describe(tenant, device, now()));
-  connection.send({ type: "devices", rid, more, devices }, entries);
+  const page = listed.slice(0, entries.length);
+  const devices = page.map((device) => describe(tenant, device, now()));
+  const reports = page.flatMap(({ report }) => report ?? []);
+  connection.send({ type: "devices", rid, more, devices }, [...entries, ...reports]);
 }
 
-function describe({ hub }: Tenant, { device, seenAt, proof, receipts }: ListedDevice, now: number) {
+function describe({ hub }: Tenant, { device, seenAt, proof, receipts, report }: ListedDevice, now: number) {
   const online = hub.devices.has(device);
-  return { device, online, seenAt: online ? now : seenAt, receipts, ...(proof === undefined ? {} : { proof }) };
+  const reported = report !== undefined;
+  const proved = proof === undefined ? {} : { proof };
+  return { device, online, seenAt: online ? now : seenAt, receipts, reported, ...proved };
 }
 
 export function answerInventory(

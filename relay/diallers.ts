@@ -1,7 +1,8 @@
-// How often one address may dial and fail to log in; what it overdraws it must wait for.
+// How often one address may dial, fail to log in, and ask for what a stranger may ask; what it overdraws it must wait for.
 import { networkOf } from "./address.ts";
 import { Bucket } from "./bucket.ts";
 import { ADDRESS_BURST, ADDRESS_PER_SECOND, MAX_ADDRESSES } from "./limits.ts";
+import { Trouble } from "./trouble.ts";
 
 export class Diallers {
   readonly #ticks: () => number;
@@ -9,6 +10,11 @@ export class Diallers {
 
   constructor(ticks: () => number) {
     this.#ticks = ticks;
+  }
+
+  /** As `take`, and throws `rate-limited` where the address did not have as much. */
+  charge(address: string, cost: number): void {
+    if (!this.take(address, cost)) throw new Trouble("rate-limited", "wait a minute");
   }
 
   /** Takes from the address's allowance, and says whether it had as much. */

@@ -7,7 +7,7 @@ import { type Address, dialler, isLoopback } from "./address.ts";
 import { report } from "./answer.ts";
 import { CLOSE, Connection } from "./connection.ts";
 import { sweepExpired } from "./deliver.ts";
-import { Diallers } from "./diallers.ts";
+import { checkTime } from "./from-newcomer.ts";
 import { checkAccess } from "./from-operator.ts";
 import { EXPIRY_SWEEP_MS, MAX_CONNECTIONS, MAX_STRANGER_BYTES, MAX_STRANGERS, REFUSED_LOGIN_COST } from "./limits.ts";
 import { type Certificate, channelOf, type HttpAnswer, Listener } from "./listener.ts";
@@ -20,7 +20,6 @@ export class DoorKeeper {
   readonly #options: RelayOptions;
   readonly #listener: Listener;
   readonly #metricsListener: Listener | undefined;
-  readonly #diallers: Diallers;
   readonly #connections = new Set<Connection>();
   readonly #timers: NodeJS.Timeout[] = [];
   #strangers = 0;
@@ -28,7 +27,6 @@ export class DoorKeeper {
   constructor(relay: Relay, options: RelayOptions) {
     this.#relay = relay;
     this.#options = options;
-    this.#diallers = new Diallers(options.ticks);
     this.#listener = new Listener({
       listen: options.listen,
       certificate: options.certificate,
@@ -72,7 +70,7 @@ export class DoorKeeper {
   }
 
   #turnAway(request: IncomingMessage): "429 Too Many Requests" | "503 Service Unavailable" | undefined {
-    const isAllowed = this.#diallers.take(this.#addressOf(request), 1);
+    const isAllowed = this.#relay.diallers.take(this.#addressOf(request), 1);
     if (isAllowed && this.#connections.size < MAX_CONNECTIONS && this.#strangers < MAX_STRANGERS) return undefined;
     this.#relay.metrics.failure("rate-limited");
     return isAllowed ? "503 Service Unavailable" : "429 Too Many Requests";
@@ -109,7 +107,7 @@ export class DoorKeeper {
     this.#relay.metrics.opened("stranger");
     request.socket.on("data", count);
     connection.onClose(() => {
-      if (settled()) this.#diallers.take(connection.address, REFUSED_LOGIN_COST);
+      if (settled()) this.#relay.diallers.take(connection.address, REFUSED_LOGIN_COST);
     });
     greet(this.#relay, { connection, loginTimeoutMs: this.#options.loginTimeoutMs, onLogin: settled });
   }
@@ -121,7 +119,10 @@ export class DoorKeeper {
   #beat(silenceMs: number): void {
     for (const connection of this.#connections) connection.beat(silenceMs);
     for (const { hub } of this.#relay.tenants.loaded()) {
-      for (const session of hub.operators) endWhereOver(this.#relay, session);
+      for (const session of hub.operators) endWhereOver(session.connection, () => checkAccess(this.#relay, session));
+      for (const session of hub.newcomers.values()) {
+        endWhereOver(session.connection, () => checkTime(this.#relay, session));
+      }
     }
   }
 
@@ -169,11 +170,11 @@ export class DoorKeeper {
   }
 }
 
-function endWhereOver(relay: Relay, session: Parameters<typeof checkAccess>[1]): void {
+function endWhereOver(connection: Connection, check: () => void): void {
   try {
-    checkAccess(relay, session);
+    check();
   } catch (error) {
-    session.connection.end(error);
+    connection.end(error);
   }
 }
 

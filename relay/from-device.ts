@@ -20,6 +20,7 @@ import {
 } from "./limits.ts";
 import { answerLog, sendAboutDevice, sendCheckpoints } from "./logs.ts";
 import type { Relay } from "./relay.ts";
+import { storeReport } from "./reports.ts";
 import { checkQuota, storePart, uploadFor } from "./results.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -85,6 +86,8 @@ function act(relay: Relay, session: DeviceSession, frame: Frame): void {
       return session.connection.send({ type: "ok", rid: header.rid });
     case "receipt":
       return storeReceipt(relay, session, { header, bytes: partOf(frame) });
+    case "report":
+      return storeReport(relay, session, { rid: header.rid, bytes: partOf(frame) });
     case "inventory":
       return storeInventory(relay, session, { header, bytes: partOf(frame) });
     default:
@@ -103,6 +106,7 @@ function enrol(
   if (asked.device !== device) throw refuse("device-other", `device ${asked.device}`);
   const inRoster = tenant.roster.devices.has(device);
   const { devices } = relay.store;
+  if (!session.enrolled) relay.tenants.checkNotReset(tenant);
   if (!inRoster && !session.enrolled && devices.countPending(tenant.n) >= MAX_PENDING_DEVICES) {
     throw new Trouble("quota", `${MAX_PENDING_DEVICES} devices wait to be admitted`);
   }

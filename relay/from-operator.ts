@@ -4,13 +4,18 @@ import type { Frame } from "../protocol/frame.ts";
 import { refuse } from "../protocol/refusal.ts";
 import { FromOperator, readHeader } from "../protocol/wire.ts";
 import { answering, partOf } from "./answer.ts";
+import { append } from "./append.ts";
 import { answerDevices, answerInventory, forgetDevice } from "./devices.ts";
 import { answerJob, answerJobs, answerReceipts, answerResult } from "./jobs.ts";
+import { answerRequests, rejectRequest } from "./key-requests.ts";
 import { answerLog, sendCheckpoints } from "./logs.ts";
+import { offerApproval } from "./offers.ts";
 import type { OperatorSession } from "./operator-session.ts";
+import { answerProposal, answerProposals, dropProposal, propose } from "./proposals.ts";
 import type { Relay } from "./relay.ts";
 import { submit } from "./submit.ts";
 import { watchJobs } from "./watch.ts";
+import { withdrawJob } from "./withdraw.ts";
 
 /** Takes over a connection whose key has been proved. */
 export function serveOperator(relay: Relay, session: OperatorSession): void {
@@ -18,8 +23,7 @@ export function serveOperator(relay: Relay, session: OperatorSession): void {
   tenant.hub.operators.add(session);
   relay.metrics.opened("operator");
   connection.onClose(() => {
-    tenant.hub.operators.delete(session);
-    tenant.hub.unwatch(session.watched, session);
+    tenant.hub.forget(session);
     relay.metrics.closed("operator");
   });
   connection.onFrame((frame) => {
@@ -47,7 +51,7 @@ function act(relay: Relay, session: OperatorSession, frame: Frame): void {
     case "read-log":
       return answerLog(relay, session, header);
     case "append":
-      return append(relay, session, { header, bytes: partOf(frame) });
+      return append(relay, session, { rid: header.rid, log: header.log, bytes: partOf(frame) });
     case "list-devices":
       return answerDevices(relay, session, header);
     case "read-inventory":
@@ -68,26 +72,25 @@ function act(relay: Relay, session: OperatorSession, frame: Frame): void {
       return answerResult(relay, session, header);
     case "send-checkpoint":
       return takeCheckpoint(relay, session, { rid: header.rid, bytes: partOf(frame) });
+    case "withdraw-job":
+      return withdrawJob(relay, session, header);
+    case "list-requests":
+      return answerRequests(relay, session, header);
+    case "reject-request":
+      return rejectRequest(relay, session, header);
+    case "offer-approval":
+      return offerApproval(relay, session, { header, bytes: partOf(frame) });
+    case "propose":
+      return propose(relay, session, { header, parts: frame.parts });
+    case "list-proposals":
+      return answerProposals(relay, session, header);
+    case "read-proposal":
+      return answerProposal(relay, session, header);
+    case "drop-proposal":
+      return dropProposal(relay, session, header);
     default:
       throw new Error(`internal error: nobody takes ${JSON.stringify(header satisfies never)}`);
   }
-}
-
-/** Compare-and-append: the entry is judged on our head, stored, confirmed, and then told to whoever it concerns. */
-function append(
-  relay: Relay,
-  { connection, tenant }: OperatorSession,
-  { header: { rid, log }, bytes }: { header: Extract<FromOperator, { type: "append" }>; bytes: Uint8Array },
-): void {
-  const appended = tenant.append(log, bytes, relay.now());
-  connection.send({ type: "ok", rid });
-  if (appended.type === "known") return;
-  relay.log.info({ tenant: tenant.id, log, seq: appended.seq }, "log grew");
-  tenant.hub.announceEntry(log, { seq: appended.seq, bytes });
-  if (log === "key") return tenant.hub.endRevoked(tenant.state);
-  const device = appended.device === undefined ? undefined : tenant.hub.devices.get(appended.device);
-  device?.connection.send({ type: "device-entries" }, [bytes]);
-  if (appended.removed) device?.connection.end(refuse("login-unknown", "the device was removed"));
 }
 
 function takeCheckpoint(

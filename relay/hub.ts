@@ -3,12 +3,17 @@ import type { KeyLogState } from "../protocol/key-state.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { LogName } from "../protocol/wire.ts";
 import type { DeviceSession } from "./device-session.ts";
+import type { NewcomerSession } from "./newcomer-session.ts";
 import { MAX_LIVE_HEADS } from "./limits.ts";
 import type { OperatorSession } from "./operator-session.ts";
+import type { StoredRequest } from "./store-requests.ts";
+import type { Trouble } from "./trouble.ts";
 
 export class Hub {
   readonly devices = new Map<string, DeviceSession>();
   readonly operators = new Set<OperatorSession>();
+  /** By the thumbprint of the key that logged in. */
+  readonly newcomers = new Map<string, NewcomerSession>();
   readonly #watchers = new Map<string, Set<OperatorSession>>();
   /** The first frame of each live stream that runs, by device and job. */
   readonly #liveHeads = new Map<string, Map<string, Uint8Array>>();
@@ -34,6 +39,18 @@ export class Hub {
 
   isWatched(job: string): boolean {
     return this.#watchers.has(job);
+  }
+
+  /** Whether a job was sent to a device that is here, which has not said that it took it. */
+  isInFlight(device: string, job: string): boolean {
+    return this.devices.get(device)?.isInFlight(job) === true;
+  }
+
+  /** What an operator's client leaves behind: its watches, and the approvals that it offered. */
+  forget(session: OperatorSession): void {
+    this.operators.delete(session);
+    this.unwatch(session.watched, session);
+    for (const newcomer of this.newcomers.values()) newcomer.forgetOffers(session);
   }
 
   // --- Live streams ---
@@ -64,13 +81,39 @@ export class Hub {
     const header = { type: "log-grew", log, from: seq } as const;
     for (const session of this.operators) session.connection.send(header, [bytes]);
     if (log === "roster") return;
-    for (const session of this.devices.values()) session.connection.send(header, [bytes]);
+    for (const session of [...this.devices.values(), ...this.newcomers.values()]) {
+      session.connection.send(header, [bytes]);
+    }
   }
 
   announceCheckpoint(bytes: Uint8Array): void {
     for (const session of [...this.operators, ...this.devices.values()]) {
       session.connection.send({ type: "checkpoint" }, [bytes]);
     }
+  }
+
+  /** Requests or proposals are others than before. */
+  announceWaiting(): void {
+    for (const { connection } of this.operators) connection.send({ type: "waiting-news" });
+  }
+
+  /** To operators; one that is slow sees it when it lists devices. */
+  announceReport(device: string, bytes: Uint8Array): void {
+    for (const { connection } of this.operators) {
+      if (!connection.isSlow) connection.send({ type: "report-news", device }, [bytes]);
+    }
+  }
+
+  /** Tells whoever filed a request that it is not open any more. */
+  closeRequest({ id, key }: StoredRequest, why: "rejected" | "expired"): void {
+    const newcomer = this.newcomers.get(key);
+    newcomer?.forgetOffers();
+    newcomer?.connection.send({ type: "request-closed", request: id, why });
+  }
+
+  /** Ends everybody but devices. */
+  endPeople(error: Trouble): void {
+    for (const { connection } of [...this.operators, ...this.newcomers.values()]) connection.end(error);
   }
 
   /** Ends the sessions of operators whose key the log no longer has. */

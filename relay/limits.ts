@@ -1,5 +1,11 @@
 // Bounds that are the relay's own, each with its reason. Sizes are bytes, times are milliseconds; the protocol's are in its own file.
-import { MAX_ENVELOPE_BYTES, MAX_HEADER_BYTES, MAX_READERS, WRAP_BYTES } from "../protocol/limits.ts";
+import {
+  MAX_CARRIED_CHARS,
+  MAX_ENVELOPE_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_READERS,
+  WRAP_BYTES,
+} from "../protocol/limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -20,6 +26,10 @@ export const ADDRESS_BURST = 2000;
 export const ADDRESS_PER_SECOND = 50;
 /** What a refused login takes from its address's bucket: guessing is made slower than failing by mistake. */
 export const REFUSED_LOGIN_COST = 10;
+/** What a question whose pin this is takes from it: a person types one pin, and errs in it. */
+export const FIND_TENANT_COST = 5;
+/** Requests of a peer that has not logged in: it finds or makes its tenant, and each gives it time for the next. */
+export const MAX_STRANGER_REQUESTS = 16;
 /** Addresses remembered; each takes about 200 bytes. The one longest unused is forgotten. */
 export const MAX_ADDRESSES = 10_000;
 /** Connections that have not logged in, all together: each may hold one frame of at most `MAX_STRANGER_BYTES`. */
@@ -49,6 +59,27 @@ export const MAX_OPERATOR_SESSIONS = 1000;
 export const MAX_WATCHES = 2000;
 /** How long a closing peer has to answer the close before it is cut. */
 export const CLOSE_TIMEOUT_MS = 2 * SECOND;
+
+// --- Newcomers ---
+
+/** Newcomers of one tenant at once: more people than an organisation takes on in a day. */
+export const MAX_NEWCOMERS = 64;
+/** Of them from one address, so that one machine cannot keep everybody else out. */
+export const MAX_NEWCOMERS_OF_ADDRESS = 16;
+/** Two people find each other on the telephone in ten minutes; whoever waits for longer connects again. */
+export const NEWCOMER_SESSION_MS = 30 * MINUTE;
+/** What a request, or an entry of the key log, takes from its address's bucket: forty at once, then one a second. */
+export const REQUEST_COST = 50;
+/** A larger one cannot be carried by an entry of the key log. */
+export const MAX_REQUEST_ENVELOPE_BYTES = (MAX_CARRIED_CHARS * 3) / 4;
+/** An approval of 4 KiB grows by a third in base64. */
+export const MAX_APPROVAL_ENVELOPE_BYTES = 6 * KIB;
+/** Open requests for one operator id, which everybody can read in the key log: the newest, so that a person's own comes in again. */
+export const MAX_OPERATOR_REQUESTS = 3;
+/** An admin who is on holiday comes back. */
+export const REQUEST_LIFETIME_MS = 14 * DAY;
+/** Approvals offered to one newcomer: more admins than take up one request at once. */
+export const MAX_OFFERS = 8;
 
 // --- Jobs on their way ---
 
@@ -80,7 +111,11 @@ export const MAX_RECEIPT_ENVELOPE_BYTES = 24 * KIB;
 export const MAX_FOREIGN_RECEIPTS = 10_000;
 /** Devices of one tenant that ask to be taken into the roster; anybody who knows the tenant's id can. */
 export const MAX_PENDING_DEVICES = 10_000;
-/** Jobs, receipts and results of one tenant. */
+/** A report of 4 KiB grows by a third in base64; 128 of them fit a frame beside their requests. */
+export const MAX_REPORT_ENVELOPE_BYTES = 8 * KIB;
+/** A colleague who signs second is away for no longer than a job may wait. */
+export const MAX_PROPOSAL_LIFETIME_MS = 30 * DAY;
+/** Jobs, receipts, results and proposals of one tenant. */
 export const TENANT_QUOTA_BYTES = 20 * GIB;
 export const RETENTION_MS = 90 * DAY;
 export const PRUNE_INTERVAL_MS = HOUR;

@@ -1,17 +1,30 @@
-// A connection before its login: it may make a tenant with a claim code, and must then prove a key that may be here (SPEC 10.2).
+// A connection before its login: it may find a tenant, or make one with a claim code, and must then prove a key that may be here (SPEC 10.2).
 import type { Frame } from "../protocol/frame.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import { refuse } from "../protocol/refusal.ts";
 import { type RelayLogin, readAccessGrant, readLogin } from "../protocol/relay-login.ts";
 import { FromStranger, readHeader } from "../protocol/wire.ts";
+import { networkOf } from "./address.ts";
 import { answering, partOf } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import { DeviceSession } from "./device-session.ts";
 import { serveDevice } from "./from-device.ts";
+import { serveNewcomer } from "./from-newcomer.ts";
 import { serveOperator } from "./from-operator.ts";
-import { LOGIN_TIMEOUT_MS, MAX_OPERATOR_SESSIONS } from "./limits.ts";
+import {
+  FIND_TENANT_COST,
+  LOGIN_TIMEOUT_MS,
+  MAX_NEWCOMERS,
+  MAX_NEWCOMERS_OF_ADDRESS,
+  MAX_OPERATOR_SESSIONS,
+  MAX_STRANGER_REQUESTS,
+  NEWCOMER_SESSION_MS,
+} from "./limits.ts";
+import { NewcomerSession } from "./newcomer-session.ts";
+import type { Hub } from "./hub.ts";
 import type { Relay } from "./relay.ts";
 import type { Tenant } from "./tenant.ts";
+import { tenantWithPin } from "./tenant-pin.ts";
 import { Trouble } from "./trouble.ts";
 
 export type Greeting = {
@@ -25,11 +38,13 @@ export type Greeting = {
 export function greet(relay: Relay, { connection, loginTimeoutMs = LOGIN_TIMEOUT_MS, onLogin }: Greeting): void {
   const timer = setTimeout(() => connection.end(new Trouble("login-timeout", `${loginTimeoutMs} ms`)), loginTimeoutMs);
   connection.onClose(() => clearTimeout(timer));
+  let asked = 0;
   connection.onFrame((frame) => {
     const header = readHeader(FromStranger, frame.header);
     relay.metrics.frame(header.type);
-    if (header.type === "create-tenant") {
-      answering(relay, connection, frame, () => createTenant(relay, { connection, header, genesis: partOf(frame) }));
+    if (header.type !== "login") {
+      if (++asked > MAX_STRANGER_REQUESTS) throw new Trouble("rate-limited", `${MAX_STRANGER_REQUESTS} before a login`);
+      answering(relay, connection, frame, () => answerStranger(relay, connection, { header, frame }));
       timer.refresh();
       return;
     }
@@ -41,14 +56,34 @@ export function greet(relay: Relay, { connection, loginTimeoutMs = LOGIN_TIMEOUT
   connection.send({ type: "hello", version: 1, challenge, channel: channel !== undefined, time: relay.now() });
 }
 
+type Asked = { readonly header: Exclude<FromStranger, { type: "login" }>; readonly frame: Frame };
+
+function answerStranger(relay: Relay, connection: Connection, { header, frame }: Asked): void {
+  if (header.type === "find-tenant") return findTenant(relay, connection, header);
+  createTenant(relay, connection, { header, genesis: partOf(frame) });
+}
+
+function findTenant(
+  { diallers, store }: Relay,
+  connection: Connection,
+  { rid, pin }: Extract<FromStranger, { type: "find-tenant" }>,
+): void {
+  diallers.charge(connection.address, FIND_TENANT_COST);
+  const tenant = tenantWithPin(store.logs, pin);
+  if (tenant === undefined) throw new Trouble("tenant-unknown");
+  connection.send({ type: "tenant", rid, tenant });
+}
+
 function createTenant(
   { tenants, now, log }: Relay,
-  request: { connection: Connection; header: Extract<FromStranger, { type: "create-tenant" }>; genesis: Uint8Array },
+  connection: Connection,
+  { header, genesis }: { header: Extract<FromStranger, { type: "create-tenant" }>; genesis: Uint8Array },
 ): void {
-  const { connection, header, genesis } = request;
-  const tenant = tenants.create({ code: header.claim, genesis, now: now() });
-  log.info({ tenant, address: connection.address }, "tenant made");
-  connection.send({ type: "ok", rid: header.rid });
+  const { claim, retires, rid } = header;
+  const tenant = tenants.create({ code: claim, genesis, retires, now: now() });
+  const retired = retires === undefined ? {} : { retired: retires };
+  log.info({ tenant, ...retired, address: connection.address }, "tenant made");
+  connection.send({ type: "ok", rid });
 }
 
 function logIn(relay: Relay, connection: Connection, frame: Frame): void {
@@ -58,6 +93,8 @@ function logIn(relay: Relay, connection: Connection, frame: Frame): void {
   const { login, key } = readLogin(envelope, { challenge, relays: relay.names, channel });
   const tenant = relay.tenants.get(login.tenant);
   if (login.role === "device") return logInDevice(relay, { connection, tenant, login, device: key });
+  relay.tenants.checkNotReset(tenant);
+  if (login.role === "newcomer") return logInNewcomer(relay, { connection, tenant, key });
   const { operatorKey, endsAt } =
     login.role === "operator"
       ? { operatorKey: activeKey(tenant.state, key), endsAt: undefined }
@@ -80,6 +117,26 @@ function logInDevice(relay: Relay, { connection, tenant, login, device }: Device
   if (standing.type === "removed") throw refuse("login-unknown", `device ${device} was removed`);
   const enrolled = standing.type === "enrolled";
   serveDevice(relay, new DeviceSession(relay.store, { connection, tenant, device, sig: login.sig, enrolled }));
+}
+
+/** Any key: what a newcomer may do is to read the key log, and to ask. */
+function logInNewcomer(
+  relay: Relay,
+  { connection, tenant, key }: { connection: Connection; tenant: Tenant; key: string },
+): void {
+  checkRoom(tenant.hub, { key, address: connection.address });
+  const endsAt = relay.now() + NEWCOMER_SESSION_MS;
+  serveNewcomer(relay, new NewcomerSession({ connection, tenant, key, endsAt }));
+}
+
+function checkRoom({ newcomers }: Hub, { key, address }: { key: string; address: string }): void {
+  if (newcomers.has(key)) return;
+  if (newcomers.size >= MAX_NEWCOMERS) throw new Trouble("quota", `${MAX_NEWCOMERS} newcomers of this tenant`);
+  const near = [...newcomers.values()].filter(
+    ({ connection }) => networkOf(connection.address) === networkOf(address),
+  ).length;
+  if (near < MAX_NEWCOMERS_OF_ADDRESS) return;
+  throw new Trouble("quota", `${MAX_NEWCOMERS_OF_ADDRESS} newcomers of this tenant from one address`);
 }
 
 function activeKey({ operators, terms }: KeyLogState, key: string): string {

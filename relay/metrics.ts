@@ -1,6 +1,8 @@
 // What the relay counts of itself, in Prometheus' form; labels come from closed lists, never from a peer.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
+export type Role = "stranger" | "device" | "operator" | "newcomer";
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #connections = new Gauge({
@@ -39,11 +41,11 @@ export class Metrics {
     return this;
   }
 
-  opened(role: "stranger" | "device" | "operator"): void {
+  opened(role: Role): void {
     this.#connections.inc({ role });
   }
 
-  closed(role: "stranger" | "device" | "operator"): void {
+  closed(role: Role): void {
     this.#connections.dec({ role });
   }
 

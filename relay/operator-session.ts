@@ -1,4 +1,5 @@
 // An operator's client that has logged in.
+import { refuse } from "../protocol/refusal.ts";
 import type { Connection } from "./connection.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -11,3 +12,9 @@ export type OperatorSession = {
   readonly endsAt: number | undefined;
   readonly watched: Set<string>;
 };
+
+/** Throws `signer-role` unless the client is an admin's, as the log has it now. */
+export function checkAdmin({ tenant, operatorKey }: OperatorSession): void {
+  const operator = tenant.state.operators.find(({ key }) => key === operatorKey);
+  if (operator?.role !== "admin") throw refuse("signer-role", "only an admin decides about requests for keys");
+}

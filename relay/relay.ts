@@ -1,4 +1,5 @@
 // What every part of a running relay shares: what it keeps, its tenants, its clocks and how it reports.
+import type { Diallers } from "./diallers.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Store } from "./store.ts";
 import type { Tenants } from "./tenants.ts";
@@ -13,6 +14,7 @@ export type Log = {
 export type Relay = {
   readonly store: Store;
   readonly tenants: Tenants;
+  readonly diallers: Diallers;
   /** Names that a login may be made for: host, and port where it is not the scheme's own. */
   readonly names: readonly string[];
   /** Milliseconds since the epoch. */

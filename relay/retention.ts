@@ -1,6 +1,6 @@
 // Deleting what is older than it may be, a few rows at a time, so that nobody waits for it.
 import type { Database } from "./database.ts";
-import { PRUNE_BATCH, PRUNE_INTERVAL_MS, UPLOAD_LIFETIME_MS } from "./limits.ts";
+import { PRUNE_BATCH, PRUNE_INTERVAL_MS, REQUEST_LIFETIME_MS, UPLOAD_LIFETIME_MS } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 
 type Rule = { readonly name: string; readonly sql: string; readonly before: number };
@@ -64,6 +64,8 @@ function rulesAt(now: number, retentionMs: number): readonly Rule[] {
       sql: deleting("result", "receipt IS NULL AND started_at <= ?"),
       before: now - UPLOAD_LIFETIME_MS,
     },
+    { name: "key requests", sql: deleting("key_request", "filed_at <= ?"), before: now - REQUEST_LIFETIME_MS },
+    { name: "proposals", sql: deleting("proposal", "expires_at <= ?"), before: now },
     {
       name: "pending devices",
       sql: `DELETE FROM device WHERE rowid IN
@@ -78,7 +80,7 @@ function rulesAt(now: number, retentionMs: number): readonly Rule[] {
   ];
 }
 
-function deleting(table: "job" | "receipt" | "result", condition: string): string {
+function deleting(table: "job" | "receipt" | "result" | "key_request" | "proposal", condition: string): string {
   return `DELETE FROM ${table} WHERE n IN (SELECT n FROM ${table} WHERE ${condition} LIMIT ${PRUNE_BATCH})`;
 }
 

@@ -1,9 +1,7 @@
-// The relay's database as SQL. Times are milliseconds since the epoch; what tenants keep is counted by triggers, so that no
-// path can forget to count it.
+// The relay's database as SQL, as it grew. Times are milliseconds since the epoch; what tenants keep is counted by triggers, so
+// that no path can forget to count it.
 
-export const SCHEMA_VERSION = 1;
-
-export const SCHEMA = `
+const FIRST = `
 CREATE TABLE claim (
   hash BLOB PRIMARY KEY,
   made_at INTEGER NOT NULL,
@@ -151,3 +149,55 @@ CREATE TRIGGER result_uncounted AFTER DELETE ON result_part BEGIN
   UPDATE tenant SET stored_bytes = stored_bytes - length(OLD.bytes) WHERE n = OLD.tenant;
 END;
 `;
+
+// Requests for keys, proposals, binding reports, and tenants that took another's place.
+const SECOND = `
+ALTER TABLE claim ADD COLUMN retires TEXT;
+ALTER TABLE tenant ADD COLUMN retired_by TEXT;
+ALTER TABLE device ADD COLUMN report BLOB;
+
+CREATE TABLE key_request (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  operator TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'rejected')),
+  filed_at INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  UNIQUE (tenant, id)
+) STRICT;
+CREATE INDEX key_request_by_key ON key_request (tenant, key);
+CREATE INDEX key_request_by_operator ON key_request (tenant, operator);
+CREATE INDEX key_request_by_time ON key_request (filed_at);
+
+CREATE TABLE proposal (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  id TEXT NOT NULL,
+  signatures INTEGER NOT NULL,
+  proposed_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  UNIQUE (tenant, id)
+) STRICT;
+CREATE INDEX proposal_by_end ON proposal (expires_at);
+
+CREATE TABLE proposal_part (
+  proposal INTEGER NOT NULL REFERENCES proposal ON DELETE CASCADE,
+  place INTEGER NOT NULL,
+  tenant INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (proposal, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER proposal_counted AFTER INSERT ON proposal_part BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes + length(NEW.bytes) WHERE n = NEW.tenant;
+END;
+CREATE TRIGGER proposal_uncounted AFTER DELETE ON proposal_part BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes - length(OLD.bytes) WHERE n = OLD.tenant;
+END;
+`;
+
+/** What a database is brought up to date by: the step at an index leads from that version to the next. */
+export const SCHEMA_STEPS: readonly string[] = [FIRST, SECOND];
+export const SCHEMA_VERSION = SCHEMA_STEPS.length;

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Address, hostPort, isLoopback, relayNames } from "./address.ts";
 import { makeClaim } from "./claim.ts";
+import { Diallers } from "./diallers.ts";
 import { DoorKeeper } from "./door-keeper.ts";
 import { RETENTION_MS, TENANT_QUOTA_BYTES } from "./limits.ts";
 import type { Certificate } from "./listener.ts";
@@ -49,7 +50,8 @@ export type RunningRelay = {
   readonly url: string;
   /** Where there is no tenant, and no code that still works was made before. */
   readonly claimCode: string | undefined;
-  readonly newClaimCode: () => string;
+  /** `retires`: the tenant that the code resets, by its id. */
+  readonly newClaimCode: (retires?: string) => string;
   readonly setCertificate: (certificate: Certificate) => void;
   /** Takes no more connections, closes all with 1001, and frees the folder. */
   readonly close: () => Promise<void>;
@@ -79,7 +81,8 @@ export async function startRelay(options: RelayOptions): Promise<RunningRelay> {
     retentionMs: options.retentionMs ?? RETENTION_MS,
     intervalMs: options.pruneIntervalMs,
   });
-  const newClaimCode = () => makeClaim(store.claims, { now: options.now(), random: options.random });
+  const newClaimCode = (retires?: string) =>
+    makeClaim(store.claims, { now: options.now(), random: options.random, retires });
   const claimCode = store.logs.hasTenants() || store.claims.hasUsable(options.now()) ? undefined : newClaimCode();
   const owned = undo.move();
   return {
@@ -137,11 +140,12 @@ export function makeFolder(folder: string): void {
 }
 
 function relayOf(
-  { now, random, log, quotaBytes = TENANT_QUOTA_BYTES }: RelayOptions,
+  { now, ticks, random, log, quotaBytes = TENANT_QUOTA_BYTES }: RelayOptions,
   parts: Pick<Relay, "store" | "metrics">,
 ) {
   const names: string[] = [];
-  return { ...parts, tenants: new Tenants(parts.store), names, now, random, log, quotaBytes };
+  const tenants = new Tenants(parts.store);
+  return { ...parts, tenants, diallers: new Diallers(ticks), names, now, random, log, quotaBytes };
 }
 
 function checkPlain({ listen, certificate, behindTlsProxy }: RelayOptions): void {

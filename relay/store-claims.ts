@@ -2,7 +2,18 @@
 import type { Database } from "./database.ts";
 import { optionalTextOf, wholeOf } from "./database.ts";
 
-export type Claim = { readonly expiresAt: number; readonly tenant: string | undefined };
+/** `tenant` is the one that was made with it; `retires` the one whose place that takes. */
+export type Claim = {
+  readonly expiresAt: number;
+  readonly tenant: string | undefined;
+  readonly retires: string | undefined;
+};
+export type NewClaim = {
+  readonly hash: Uint8Array;
+  readonly now: number;
+  readonly expiresAt: number;
+  readonly retires: string | undefined;
+};
 
 export class ClaimStore {
   readonly #db: Database;
@@ -11,15 +22,19 @@ export class ClaimStore {
     this.#db = db;
   }
 
-  add({ hash, now, expiresAt }: { hash: Uint8Array; now: number; expiresAt: number }): void {
-    this.#db.commit("claim", () =>
-      this.#db.run("INSERT INTO claim (hash, made_at, expires_at) VALUES (?, ?, ?)", hash, now, expiresAt),
-    );
+  add({ hash, now, expiresAt, retires }: NewClaim): void {
+    const sql = "INSERT INTO claim (hash, made_at, expires_at, retires) VALUES (?, ?, ?, ?)";
+    this.#db.commit("claim", () => this.#db.run(sql, hash, now, expiresAt, retires ?? null));
   }
 
   find(hash: Uint8Array): Claim | undefined {
-    const row = this.#db.get("SELECT expires_at, tenant FROM claim WHERE hash = ?", hash);
-    return row && { expiresAt: wholeOf(row, "expires_at"), tenant: optionalTextOf(row, "tenant") };
+    const row = this.#db.get("SELECT expires_at, tenant, retires FROM claim WHERE hash = ?", hash);
+    if (row === undefined) return undefined;
+    return {
+      expiresAt: wholeOf(row, "expires_at"),
+      tenant: optionalTextOf(row, "tenant"),
+      retires: optionalTextOf(row, "retires"),
+    };
   }
 
   /** Part of the commit that makes the tenant. */
@@ -29,6 +44,9 @@ export class ClaimStore {
 
   /** Whether somebody may hold a code that still works. */
   hasUsable(now: number): boolean {
-    return this.#db.get("SELECT 1 FROM claim WHERE tenant IS NULL AND expires_at > ? LIMIT 1", now) !== undefined;
+    return (
+      this.#db.get("SELECT 1 FROM claim WHERE tenant IS NULL AND retires IS NULL AND expires_at > ? LIMIT 1", now) !==
+      undefined
+    );
   }
 }

@@ -16,6 +16,7 @@ export type ListedDevice = {
   readonly proof: string | undefined;
   readonly seenAt: number;
   readonly receipts: number;
+  readonly report: Uint8Array | undefined;
 };
 
 export type NewDevice = DeviceKey & {
@@ -71,7 +72,8 @@ export class DeviceStore {
   /** Drops what is kept of a device but for its receipts, and does not let it in again. `false`: there is no such device. */
   forget({ n, device }: DeviceKey): boolean {
     return this.#db.commit("forget", () => {
-      const sql = `UPDATE device SET removed = 1, sig = NULL, request = NULL, proof = NULL, inventory = NULL
+      const sql = `UPDATE device SET removed = 1, sig = NULL, request = NULL, proof = NULL, inventory = NULL,
+        report = NULL
         WHERE tenant = ? AND id = ?`;
       const isThere = this.#db.run(sql, n, device) > 0;
       this.#db.run("DELETE FROM result WHERE tenant = ? AND device = ? AND receipt IS NULL", n, device);
@@ -98,9 +100,21 @@ export class DeviceStore {
     return row === undefined ? "no-device" : optionalBlobOf(row, "inventory");
   }
 
+  /** `isNews`: synced; else a power cut may bring the report before it back. */
+  saveReport({ n, device }: DeviceKey, { bytes, isNews }: { bytes: Uint8Array; isNews: boolean }): void {
+    const save = () => this.#db.run("UPDATE device SET report = ? WHERE tenant = ? AND id = ?", bytes, n, device);
+    if (isNews) this.#db.commit("report", save);
+    else this.#db.commitUnsynced("report again", save);
+  }
+
+  report({ n, device }: DeviceKey): Uint8Array | undefined {
+    const row = this.#db.get("SELECT report FROM device WHERE tenant = ? AND id = ?", n, device);
+    return row && optionalBlobOf(row, "report");
+  }
+
   /** Enrolled devices that were not removed, by id, after this one. */
   list({ n, after, limit }: { n: number; after: string; limit: number }): readonly ListedDevice[] {
-    const sql = `SELECT id, request, proof, seen_at, receipts FROM device
+    const sql = `SELECT id, request, proof, seen_at, receipts, report FROM device
       WHERE tenant = ? AND id > ? AND removed = 0 AND request IS NOT NULL ORDER BY id LIMIT ?`;
     return this.#db.all(sql, n, after, limit).map((row) => ({
       device: textOf(row, "id"),
@@ -108,6 +122,7 @@ export class DeviceStore {
       proof: optionalTextOf(row, "proof"),
       seenAt: wholeOf(row, "seen_at"),
       receipts: wholeOf(row, "receipts"),
+      report: optionalBlobOf(row, "report"),
     }));
   }
 

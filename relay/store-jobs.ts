@@ -2,10 +2,13 @@
 import type { DeliveryState } from "../protocol/wire.ts";
 import { blobOf, type Database, optionalTextOf, type Row, textOf, wholeOf } from "./database.ts";
 import type { DeviceKey } from "./store-devices.ts";
+import type { ProposalStore } from "./store-proposals.ts";
 
 export type NewJob = {
   readonly n: number;
   readonly job: string;
+  /** Statement id of the envelope, where it is one. */
+  readonly statement: string | undefined;
   readonly batch: string;
   /** Over all that was submitted, to tell a repetition from a reuse of the id. */
   readonly digest: Uint8Array;
@@ -48,9 +51,11 @@ export type Change = { readonly n: number; readonly job: string; readonly device
 
 export class JobStore {
   readonly #db: Database;
+  readonly #proposals: ProposalStore;
 
-  constructor(db: Database) {
+  constructor(db: Database, proposals: ProposalStore) {
     this.#db = db;
+    this.#proposals = proposals;
   }
 
   digest({ n, job }: JobKey): Uint8Array | undefined {
@@ -68,8 +73,9 @@ export class JobStore {
     return row === undefined ? 0 : wholeOf(row, "count");
   }
 
-  add(job: NewJob): void {
-    this.#db.commit("submit", () => {
+  /** Stores a job; synced. A proposal of the same statement is done with it, and this answers whether there was one. */
+  add(job: NewJob): boolean {
+    return this.#db.commit("submit", () => {
       const row = this.#insert(job);
       job.targets.forEach(({ device, wrap }, place) => {
         this.#db.run(
@@ -82,6 +88,7 @@ export class JobStore {
           job.expiresAt,
         );
       });
+      return job.statement !== undefined && this.#proposals.drop({ n: job.n, id: job.statement });
     });
   }
 
@@ -142,6 +149,20 @@ export class JobStore {
       }
     });
     return rows.map((row) => ({ n: wholeOf(row, "tenant"), job: textOf(row, "id"), device: textOf(row, "device") }));
+  }
+
+  /** Ends the deliveries to these devices that still wait; synced. */
+  withdraw({ n, job, devices, note }: JobKey & { readonly devices: readonly string[]; readonly note: string }): void {
+    const sql = `UPDATE delivery SET state = 'expired', note = ?
+      WHERE job = (SELECT n FROM job WHERE tenant = ? AND id = ?) AND device = ? AND state = 'queued'`;
+    this.#db.commit("withdraw job", () => {
+      for (const device of devices) this.#db.run(sql, note, n, job, device);
+    });
+  }
+
+  /** Part of the commit of a reset: nothing of this tenant waits any more. */
+  expireAll(n: number): void {
+    this.#db.run("UPDATE delivery SET state = 'expired' WHERE tenant = ? AND state = 'queued'", n);
   }
 
   read({ n, job }: JobKey): StoredJob | undefined {

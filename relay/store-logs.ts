@@ -1,9 +1,10 @@
 // Tenants, their key logs and rosters, and their operators' newest checkpoints, in the database.
 import { MAX_PAGE, PAGE_BYTES } from "../protocol/limits.ts";
 import type { LogName } from "../protocol/wire.ts";
-import { blobOf, type Database, textOf, wholeOf } from "./database.ts";
+import { blobOf, type Database, optionalTextOf, textOf, wholeOf } from "./database.ts";
 
-export type StoredTenant = { readonly n: number; readonly id: string };
+/** `retiredBy`: the tenant that took this one's place here. */
+export type StoredTenant = { readonly n: number; readonly id: string; readonly retiredBy: string | undefined };
 export type StoredEntry = { readonly seq: number; readonly id: string; readonly bytes: Uint8Array };
 /** Where in which log: `n` is the tenant's row. */
 export type LogKey = { readonly n: number; readonly log: LogName };
@@ -21,8 +22,19 @@ export class LogStore {
   }
 
   tenant(id: string): StoredTenant | undefined {
-    const row = this.#db.get("SELECT n FROM tenant WHERE id = ?", id);
-    return row && { n: wholeOf(row, "n"), id };
+    const row = this.#db.get("SELECT n, retired_by FROM tenant WHERE id = ?", id);
+    return row && { n: wholeOf(row, "n"), id, retiredBy: optionalTextOf(row, "retired_by") };
+  }
+
+  /** Ids that begin with these characters of base64url. */
+  tenantsBeginning(beginning: string): readonly string[] {
+    const sql = "SELECT id FROM tenant WHERE id >= ? AND id < ?";
+    return this.#db.all(sql, beginning, `${beginning}~`).map((row) => textOf(row, "id"));
+  }
+
+  /** Part of the commit that makes the tenant in its place. */
+  retire(n: number, by: string): void {
+    this.#db.run("UPDATE tenant SET retired_by = ? WHERE n = ?", by, n);
   }
 
   storedBytes(n: number): number {
@@ -109,9 +121,9 @@ export class LogStore {
 }
 
 /** As many as fit one answer by count and bytes, and at least one. `all` is one more than the count, where there are more. */
-export function pageOf(all: readonly Uint8Array[], maxCount: number = MAX_PAGE): Page {
+export function pageOf(all: readonly Uint8Array[], { maxCount = MAX_PAGE, maxBytes = PAGE_BYTES } = {}): Page {
   let bytes = 0;
-  const fits = all.findIndex((entry, i) => (bytes += entry.length) > PAGE_BYTES && i > 0);
+  const fits = all.findIndex((entry, i) => (bytes += entry.length) > maxBytes && i > 0);
   const count = Math.min(maxCount, fits < 0 ? all.length : fits);
   return { entries: all.slice(0, count), more: count < all.length };
 }

@@ -4,7 +4,9 @@ import { ClaimStore } from "./store-claims.ts";
 import { DeviceStore } from "./store-devices.ts";
 import { JobStore } from "./store-jobs.ts";
 import { LogStore } from "./store-logs.ts";
+import { ProposalStore } from "./store-proposals.ts";
 import { ReceiptStore } from "./store-receipts.ts";
+import { RequestStore } from "./store-requests.ts";
 
 export type Store = {
   readonly db: Database;
@@ -13,11 +15,14 @@ export type Store = {
   readonly devices: DeviceStore;
   readonly jobs: JobStore;
   readonly receipts: ReceiptStore;
+  readonly requests: RequestStore;
+  readonly proposals: ProposalStore;
 };
 
 export function openStore(options: DatabaseOptions): Store {
   const db = new Database(options);
-  const jobs = new JobStore(db);
+  const proposals = new ProposalStore(db);
+  const jobs = new JobStore(db, proposals);
   return {
     db,
     claims: new ClaimStore(db),
@@ -25,5 +30,7 @@ export function openStore(options: DatabaseOptions): Store {
     devices: new DeviceStore(db),
     jobs,
     receipts: new ReceiptStore(db, jobs),
+    requests: new RequestStore(db),
+    proposals,
   };
 }

@@ -1,6 +1,7 @@
 // A job comes in: stored for each of its targets, unread, and sent on to those who are there.
 import { createHash } from "node:crypto";
 import { concat } from "../protocol/bytes.ts";
+import { readEnvelope, statementId } from "../protocol/envelope.ts";
 import {
   MAX_BODY_BYTES,
   MAX_CLOCK_AHEAD_MS,
@@ -9,7 +10,7 @@ import {
   MAX_READERS,
   WRAP_BYTES,
 } from "../protocol/limits.ts";
-import { refuse } from "../protocol/refusal.ts";
+import { Refusal, refuse } from "../protocol/refusal.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
 import type { FromOperator } from "../protocol/wire.ts";
 import { dispatch } from "./deliver.ts";
@@ -30,10 +31,12 @@ export function submit(relay: Relay, session: OperatorSession, submission: Submi
   const { tenant, connection } = session;
   const job = jobOf(relay, tenant, submission);
   const isNew = checkNew(relay, job);
+  if (isNew && tenant.state.closed) throw refuse("tenant-closed", "no device takes a job any more");
   if (isNew) checkTargets(relay, tenant, job);
   if (submission.header.watch) addWatches(session, [job.job]);
-  if (isNew) relay.store.jobs.add(job);
+  const wasProposed = isNew && relay.store.jobs.add(job);
   connection.send({ type: "ok", rid: submission.header.rid });
+  if (wasProposed) tenant.hub.announceWaiting();
   if (!isNew) return;
   for (const { device } of job.targets) {
     const target = tenant.hub.devices.get(device);
@@ -55,6 +58,7 @@ function jobOf(relay: Relay, tenant: Tenant, { header, parts }: Submission): New
   return {
     n: tenant.n,
     job: header.job,
+    statement: statementOf(envelope),
     batch: header.batch,
     digest: digestOf({ header, parts }),
     now,
@@ -64,6 +68,16 @@ function jobOf(relay: Relay, tenant: Tenant, { header, parts }: Submission): New
     targets: header.targets.map((device, i) => ({ device, wrap: targetWraps[i] ?? new Uint8Array(0) })),
     readerWraps: concat(...readerWraps),
   };
+}
+
+/** The id of whatever statement the envelope carries; `undefined` for bytes that are no envelope, which devices refuse. */
+function statementOf(envelope: Uint8Array): string | undefined {
+  try {
+    return statementId(readEnvelope(envelope));
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
 }
 
 /** Bytes of a sealed stream of 1 MiB: a tag for each of its 16 chunks. */

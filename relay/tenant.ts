@@ -14,10 +14,19 @@ import { loadRoster } from "./load-roster.ts";
 import type { Store } from "./store.ts";
 import type { StoredTenant } from "./store-logs.ts";
 
-/** What an entry did: nothing where it was there before; else its place, and the device that a roster entry is about. */
+/**
+ * What an entry did: nothing where it was there before; else its place, the device that a roster entry is about, and whether
+ * it settled a request or a proposal.
+ */
 export type Appended =
   | { readonly type: "known" }
-  | { readonly type: "added"; readonly seq: number; readonly device?: string; readonly removed: boolean };
+  | {
+      readonly type: "added";
+      readonly seq: number;
+      readonly device?: string;
+      readonly removed: boolean;
+      readonly settled: boolean;
+    };
 
 export class Tenant {
   readonly n: number;
@@ -25,13 +34,15 @@ export class Tenant {
   readonly hub = new Hub();
   readonly #store: Store;
   readonly #keyIds: string[] = [];
+  #retiredBy: string | undefined;
   #state: KeyLogState;
   #roster: Roster;
 
   /** Loads a tenant. Keys of stored entries were admitted when the entries came, so that is not done again. */
-  constructor(store: Store, { n, id }: StoredTenant) {
+  constructor(store: Store, { n, id, retiredBy }: StoredTenant) {
     this.n = n;
     this.id = id;
+    this.#retiredBy = retiredBy;
     this.#store = store;
     const [genesis, ...later] = [...store.logs.entries({ n, log: "key" }, 0)];
     if (genesis === undefined) throw new Error(`internal error: tenant ${id} has no key log`);
@@ -43,6 +54,11 @@ export class Tenant {
 
   get state(): KeyLogState {
     return this.#state;
+  }
+
+  /** The tenant that took this one's place here: nobody but devices is served any more, and no job is sent. */
+  get retiredBy(): string | undefined {
+    return this.#retiredBy;
   }
 
   get roster(): Roster {
@@ -64,13 +80,25 @@ export class Tenant {
     }
   }
 
+  /** After the commit that stored it. */
+  retire(by: string): void {
+    this.#retiredBy = by;
+  }
+
   #appendKey(bytes: Uint8Array): Appended {
+    const { n } = this;
+    const { logs, requests, proposals } = this.#store;
     const { state, id } = judgeEvent(this.#state, bytes, admitKey);
     const { seq } = state.head;
-    this.#store.db.commit("key event", () => this.#store.logs.append({ n: this.n, log: "key" }, { seq, id, bytes }));
+    const newKeys = state.seen.slice(this.#state.seen.length);
+    const settled = this.#store.db.commit("key event", () => {
+      logs.append({ n, log: "key" }, { seq, id, bytes });
+      const isProposed = proposals.drop({ n, id });
+      return requests.dropKeys(n, newKeys) > 0 || isProposed;
+    });
     this.#state = state;
     this.#keyIds.push(id);
-    return { type: "added", seq, removed: false };
+    return { type: "added", seq, removed: false, settled };
   }
 
   // Judging changes the roster in place; where storing then fails, it is loaded again.
@@ -84,7 +112,8 @@ export class Tenant {
     }
     const device = deviceOf(event);
     const about = device === undefined ? {} : { device };
-    return { type: "added", seq: event.seq, removed: event.type === "device.remove", ...about };
+    const removed = event.type === "device.remove";
+    return { type: "added", seq: event.seq, removed, settled: false, ...about };
   }
 
   #storeRosterEvent({ event, id, bytes, now }: { event: RosterEvent; id: string; bytes: Uint8Array; now: number }) {

@@ -13,12 +13,19 @@ const RELAY_HINTS: Readonly<Record<TroubleCode, string>> = {
   "claim-unknown": "have whoever runs the relay print a new code: `keybound-relay claim`",
   "tenant-unknown": "check the relay's address; the organisation may be kept on another relay",
   "tenant-exists": "nothing is to be done; an organisation is made on a relay once",
+  "tenant-reset": "have a colleague tell you the same pin, then work with that organisation; devices need its package",
   "device-unknown": "list the devices: `keybound devices`",
   "job-unknown": "list the jobs that the relay still keeps: `keybound jobs`",
+  "request-unknown": "list the requests again; it was withdrawn, replaced, decided or has expired",
+  "request-rejected": "ask an admin why; a new request needs new keys",
+  "newcomer-away": "have the person connect again, or compare the long code and approve without them",
+  "session-unknown": "begin again: one of the two was disconnected",
+  "proposal-unknown": "list the proposals again; it was carried out, dropped or has expired",
   "rate-limited": "wait a minute; programs of ours wait by themselves",
   quota: "wait until what is queued has been fetched or has expired",
   busy: "read the relay's log; most often its disk is full",
   "login-timeout": "connect again; programs of ours do so by themselves",
+  "session-over": "connect again",
 };
 
 const HEAD = `# Refusal codes, faults and errors

@@ -11,6 +11,7 @@ export type Sources = ReadonlyMap<string, string>;
 
 /** What of protocol the relay may import: logs, logins, frames and envelopes, nothing that reads a job or opens a seal. */
 export const RELAY_MAY_IMPORT = [
+  "protocol/binding-report.ts",
   "protocol/bytes.ts",
   "protocol/checkpoint.ts",
   "protocol/crockford.ts",
@@ -19,10 +20,13 @@ export const RELAY_MAY_IMPORT = [
   "protocol/fields.ts",
   "protocol/frame.ts",
   "protocol/key-admission.ts",
+  "protocol/key-approval.ts",
   "protocol/key-log.ts",
+  "protocol/key-request.ts",
   "protocol/key-state.ts",
   "protocol/key-view.ts",
   "protocol/limits.ts",
+  "protocol/pin.ts",
   "protocol/refusal.ts",
   "protocol/relay-login.ts",
   "protocol/roster-event.ts",
