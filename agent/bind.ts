@@ -7,11 +7,12 @@ import {
   decideBinding,
   newTombstones,
 } from "../protocol/binding.ts";
+import { signBindingReport } from "../protocol/binding-report.ts";
 import type { DeploymentPackage } from "../protocol/deployment.ts";
 import { machineTag, signEnrolment } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
 import { signerOf } from "../protocol/signature.ts";
-import { keepFarewell } from "./farewell.ts";
+import { forgetFarewell, keepFarewell } from "./farewell.ts";
 import { append } from "./journal.ts";
 import type { AgentVersion } from "./jobs.ts";
 import { finish, startedJobs, waitingJob, waitingJobs } from "./ledger.ts";
@@ -21,6 +22,7 @@ import {
   addTombstones,
   addVouch,
   extendKeyLog,
+  isBound,
   keyLogView,
   type NewIdentity,
   newSeed,
@@ -32,6 +34,7 @@ import {
   replaceIdentity,
   writeOwner,
 } from "./owner.ts";
+import { forgetRefusedPackage, keepRefusedPackage } from "./refused-package.ts";
 import type { State } from "./state.ts";
 
 export type BindOptions = {
@@ -60,12 +63,22 @@ export function bind(offered: DeploymentPackage, options: BindOptions): BindingD
   });
 }
 
-/** Writes a refused binding into the journal. */
-export function noteRefusedBinding(
-  state: State,
-  { code, detail, now }: { code: string; detail: string; now: number },
-): void {
-  state.write("refuse binding", () => append(state, now, { type: "refused", code, detail }));
+export type RefusedBinding = {
+  readonly code: string;
+  readonly detail: string;
+  /** What the package was, where it could be read. */
+  readonly offered: DeploymentPackage | undefined;
+  readonly now: number;
+};
+
+/** Writes a refused binding into the journal, and keeps what was refused for the owner to hear of, if there is one. */
+export function noteRefusedBinding(state: State, { code, detail, offered, now }: RefusedBinding): void {
+  state.write("refuse binding", () => {
+    append(state, now, { type: "refused", code, detail });
+    if (offered === undefined || !isBound(state)) return;
+    const { tenant, name, epoch } = offered.state;
+    keepRefusedPackage(state, { tenant, name, epoch, code, time: now });
+  });
 }
 
 type Binding = {
@@ -77,10 +90,9 @@ type Binding = {
 function carryOut(decision: BindingDecision, binding: Binding): void {
   switch (decision.type) {
     case "bind":
-      return takeOwner(binding);
+      return takeOwner(binding, newIdentity(binding.offered, binding.options));
     case "rebind":
-      leaveOwner(binding);
-      return takeOwner(binding);
+      return changeOwner(binding);
     case "update":
       updateOwner(binding, decision.relays);
       return renewIdentity(binding);
@@ -95,27 +107,48 @@ function boundOwner(state: State, owner: Owner): BoundOwner {
   return { keyLog: keyLogView(state, owner.keyState), deployedAt: owner.deployedAt };
 }
 
-/** A disk that was copied from another machine, bound on this one: the same owner, a device of its own. */
+/**
+ * A disk that was copied from another machine, bound on this one: the same owner, a device of its own. The identity before
+ * lives on where it was made, so this machine says nothing in its name any more.
+ */
 function renewIdentity({ offered, before, options }: Binding): void {
-  if (before === undefined || tagOf(before.tenant, options) === before.machineTag) return;
+  if (before === undefined || isMadeHere(before, options)) return;
+  const { state } = options;
+  endJobs(before, options);
   endIdentity(before, options);
+  forgetFarewell(state);
   const identity = newIdentity(offered, options);
-  replaceIdentity(options.state, identity);
+  replaceIdentity(state, identity);
   noteBound(offered, identity, options);
 }
 
 /** What belonged to the owner before is dropped, the journal keeps the history, the owner becomes a tombstone. */
-function leaveOwner({ offered, before, options }: Binding): void {
+function changeOwner({ offered, before, options }: Binding): void {
   if (before === undefined) throw new Error("internal error: no owner to leave");
   const { state, now } = options;
+  const identity = newIdentity(offered, options);
+  endJobs(before, options);
+  if (isMadeHere(before, options)) keepFarewell(state, lastReport(before, { offered, identity, options }), now);
+  else forgetFarewell(state);
   endIdentity(before, options);
   addTombstones(state, newTombstones(offered, boundOwner(state, before)), now);
   for (const table of ["vouch", "key_entry"]) state.run(`DELETE FROM ${table}`);
+  forgetRefusedPackage(state);
+  takeOwner({ offered, before, options }, identity);
 }
 
-/** Ends every unfinished job with a receipt of the device as it was, and begins an empty ledger. */
-function endIdentity(before: Owner, options: BindOptions): void {
-  const { state, now, machine, agent } = options;
+/** Where the device went, in the name of the identity that ends here. */
+function lastReport(
+  { tenant, device, keyState, signer }: Owner,
+  { offered, identity, options }: { offered: DeploymentPackage; identity: NewIdentity; options: BindOptions },
+): Uint8Array {
+  const moved = { tenant: offered.deployment.tenant, device: identity.device };
+  const report = { tenant, device, keyHead: keyState.head, moved, agent: options.agent.text, time: options.now };
+  return signBindingReport(report, signer);
+}
+
+/** Ends every unfinished job with a receipt of the device as it was. */
+function endJobs(before: Owner, { state, now, machine, agent }: BindOptions): void {
   const standing = standingOf(before, { bootId: machine.bootId, agent: agent.text, time: now });
   for (const { job, statement, startedAt } of openJobs(state)) {
     if (!finish(state, job)) continue;
@@ -126,7 +159,10 @@ function endIdentity(before: Owner, options: BindOptions): void {
       ...(startedAt === undefined ? { contained: "yes" } : { contained: "unknown", startedAt }),
     });
   }
-  keepFarewell(state);
+}
+
+/** The journal says how far this identity came; ledger and outbox begin empty with the next. */
+function endIdentity(before: Owner, { state, now }: BindOptions): void {
   append(state, now, {
     type: "unbound",
     tenant: before.tenant,
@@ -138,16 +174,19 @@ function endIdentity(before: Owner, options: BindOptions): void {
   for (const table of ["ledger", "receipt", "refused"]) state.run(`DELETE FROM ${table}`);
 }
 
+function isMadeHere({ tenant, machineTag: tag }: Owner, options: BindOptions): boolean {
+  return tagOf(tenant, options) === tag;
+}
+
 function openJobs(state: State): readonly { job: string; statement: string; startedAt?: number }[] {
   const waiting = waitingJobs(state).flatMap((job) => waitingJob(state, job) ?? []);
   return [...startedJobs(state), ...waiting.map(({ job, statement }) => ({ job, statement }))];
 }
 
 /** New keys and the judged log: this device's owner from here on. */
-function takeOwner({ offered, before, options }: Binding): void {
+function takeOwner({ offered, before, options }: Binding, identity: NewIdentity): void {
   const { state, now } = options;
   const { deployment } = offered;
-  const identity = newIdentity(offered, options);
   writeOwner(state, {
     tenant: deployment.tenant,
     boundAt: now,

@@ -1,7 +1,7 @@
 // What a person at the device can ask for, besides running the daemon: bind, status, journal.
 import { readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { readPackage } from "../protocol/deployment.ts";
+import { type DeploymentPackage, readPackage } from "../protocol/deployment.ts";
 import { MAX_PACKAGE_BYTES } from "../protocol/limits.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
@@ -28,23 +28,37 @@ export type BindCommand = Omit<BindOptions, "state" | "consent"> & {
 export async function bindCommand(command: BindCommand): Promise<string> {
   const { paths, now } = command;
   const state = State.open(paths.state);
+  let offered: DeploymentPackage | undefined;
   try {
-    const offered = readPackage(packageBytes(command.file), await loadAdmission());
-    const attempt = (confirmed: boolean) => bind(offered, { ...command, state, consent: { ...command, confirmed } });
-    const decision = await askWhereAllowed(attempt, {
-      command,
-      name: offered.state.name,
-      pin: pinOf(offered.state.tenant),
-    });
-    if (decision.type !== "keep") touchOwnerMark(paths, now);
-    writePublicStatus(paths, state, now);
-    return SAYS[decision.type](`${offered.state.name} (epoch ${offered.state.epoch})`);
+    offered = readPackage(packageBytes(command.file), await loadAdmission());
+    return await take(offered, state, command);
   } catch (error) {
-    if (error instanceof Refusal) noteRefusedBinding(state, { code: error.code, detail: error.detail, now });
+    if (error instanceof Refusal) noteRefusal(error, { state, offered, paths, now });
     throw error;
   } finally {
     state.close();
   }
+}
+
+type Refused = Pick<BindCommand, "paths" | "now"> & {
+  readonly state: State;
+  readonly offered: DeploymentPackage | undefined;
+};
+
+function noteRefusal({ code, detail }: Refusal, { state, offered, paths, now }: Refused): void {
+  noteRefusedBinding(state, { code, detail, offered, now });
+  touchOwnerMark(paths, now);
+  writePublicStatus(paths, state, now);
+}
+
+async function take(offered: DeploymentPackage, state: State, command: BindCommand): Promise<string> {
+  const { paths, now } = command;
+  const { name, epoch, tenant } = offered.state;
+  const attempt = (confirmed: boolean) => bind(offered, { ...command, state, consent: { ...command, confirmed } });
+  const decision = await askWhereAllowed(attempt, { command, name, pin: pinOf(tenant) });
+  if (decision.type !== "keep") touchOwnerMark(paths, now);
+  writePublicStatus(paths, state, now);
+  return SAYS[decision.type](`${name} (epoch ${epoch})`);
 }
 
 const SAYS = {

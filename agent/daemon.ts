@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { toBase64url } from "../protocol/bytes.ts";
 import { machineTag } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
+import { DeafRelays } from "./deaf-relays.ts";
 import { AgentFault } from "./fault.ts";
 import type { AgentVersion } from "./jobs.ts";
 import { append } from "./journal.ts";
@@ -33,12 +34,13 @@ export type DaemonOptions = {
 /** Runs until the signal aborts. Throws `clone` where this identity was made on another machine, `disk-full`, or our own fault. */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
   const { state, now, agent } = options;
+  const deafRelays = new DeafRelays();
   state.write("start", () => append(state, now(), { type: "started", agent: agent.text }));
   while (!signal.aborted) {
     const owner = readOwner(state);
     writePublicStatus(options.paths, state, now());
     if (owner === undefined) await untilBound(options, signal);
-    else await serveOwner(owner, options, signal);
+    else await serveOwner(owner, { ...options, deafRelays }, signal);
   }
   state.write("stop", () => append(state, now(), { type: "stopped" }));
 }
@@ -55,7 +57,11 @@ async function untilBound({ paths, state, log }: DaemonOptions, signal: AbortSig
 }
 
 /** Until the signal aborts or the owner changes. */
-async function serveOwner(owner: Owner, options: DaemonOptions, signal: AbortSignal): Promise<void> {
+async function serveOwner(
+  owner: Owner,
+  options: DaemonOptions & { readonly deafRelays: DeafRelays },
+  signal: AbortSignal,
+): Promise<void> {
   const { state, paths, machine, log } = options;
   checkMachine(owner, options);
   const owned = new OwnerState(state, owner);
@@ -66,16 +72,13 @@ async function serveOwner(owner: Owner, options: DaemonOptions, signal: AbortSig
     if (!(error instanceof OwnerChanged)) faults.push(error);
     stop();
   };
+  const tenure = new Tenure(owned, { ...options, onFault });
   using watching = new DisposableStack();
-  watching.use(
-    watchOwnerMark(paths, () => {
-      if (!owned.isCurrent()) stop();
-    }),
-  );
+  watching.use(watchOwnerMark(paths, () => (owned.isCurrent() ? tenure.bindingRefused() : stop())));
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted || !owned.isCurrent()) stop();
   log.info({ tenant: owner.tenant, device: owner.device, host: machine.host }, "serving the owner");
-  await new Tenure(owned, { ...options, onFault }).serve(ending.signal);
+  await tenure.serve(ending.signal);
   signal.removeEventListener("abort", stop);
   if (faults.length > 0) throw faults[0];
   if (!signal.aborted) log.info("the owner has changed");

@@ -43,6 +43,21 @@ export const MAX_OUTBOX_RECEIPTS = 20_000;
 export const MAX_OUTBOX_BYTES = 512 * 1024 * 1024;
 /** When the daemon is asked to stop, receipts of the jobs that it ended have this long to reach the relay. */
 export const FAREWELL_MS = 3_000;
+/** After a rebind without a connection, the new owner comes first; then the former one hears of it over a connection of its own. */
+export const FAREWELL_DELAY_MS = 2_000;
+/** A former owner's relay that could not be reached is tried again after this, four times longer each time, up to daily. */
+export const FAREWELL_RETRY_MS = 60_000;
+export const FAREWELL_RETRY_CAP_MS = 24 * 3_600_000;
+/** All of a farewell on one connection; a former owner's relay must not keep us longer. */
+export const FAREWELL_VISIT_MS = 60_000;
+/** Last words that nobody took in this time are forgotten, and the former identity's key with them. */
+export const FAREWELL_KEPT_MS = 30 * 24 * 3_600_000;
+/** As many answers as a device can have owed: the jobs of a busy day. Older ones go first to whoever reads the journal. */
+export const MAX_FAREWELL_RECEIPTS = 256;
+/** Growths of the key log come in bursts; the owner wants to know where it ended. */
+export const REPORT_EVERY_MS = 1_000;
+/** Connections that ended in a row while a report was on its way: such a relay does not know the message. */
+export const MAX_REPORT_LOSSES = 3;
 export const INVENTORY_DELAY_MS = 5_000;
 export const INVENTORY_EVERY_MS = 24 * 3_600_000;
 /** systeminformation asks many programs; one of them may hang. */

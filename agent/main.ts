@@ -130,6 +130,8 @@ function print(text: string): void {
 function fail(error: unknown): void {
   if (!(error instanceof Refusal || error instanceof AgentFault)) throw error;
   process.stderr.write(`keybound-agent: ${error.message}\n  ${error.sentence}\n  hint: ${error.hint}\n`);
+  if (error instanceof Refusal)
+    process.stderr.write("  who owns this device, and what it refused: keybound-agent status\n");
   process.exitCode = error.code === "misuse" ? 2 : 1;
 }
 

@@ -1,4 +1,4 @@
-// The mark that tells a running daemon of a new owner: `bind` touches a file, the system wakes the daemon.
+// The mark that tells a running daemon of a binding, taken or refused: `bind` touches a file, the system wakes the daemon.
 import { utimesSync, watch, writeFileSync } from "node:fs";
 import type { Paths } from "./paths.ts";
 

@@ -50,6 +50,10 @@ export function readOwner(state: State): Owner | undefined {
   return row === undefined ? undefined : ownerOf(row);
 }
 
+export function isBound(state: State): boolean {
+  return state.get("SELECT 1 FROM owner") !== undefined;
+}
+
 function ownerOf(row: Row): Owner {
   return {
     generation: numberOf(row, "generation"),

@@ -6,7 +6,7 @@ export type Paths = {
   readonly state: string;
   /** What anybody on this machine may know: who owns it, since when, the last refusal. */
   readonly publicStatus: string;
-  /** Touched when the owner changes, so that a running daemon notices. */
+  /** Touched when a package was taken or refused, so that a running daemon notices. */
   readonly ownerMark: string;
   /** Sources of running jobs, for the moment until the interpreter has opened them. */
   readonly jobs: string;

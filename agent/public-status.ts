@@ -1,10 +1,12 @@
 // What anybody on this machine may know of its owner, as one small file beside the private state.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import type { RefusedPackage } from "../protocol/binding-report.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { isDiskFull } from "./fault.ts";
 import { lastRefusal } from "./journal.ts";
 import { readOwner } from "./owner.ts";
 import type { Paths } from "./paths.ts";
+import { refusedPackage } from "./refused-package.ts";
 import { numberOf } from "./row.ts";
 import type { State } from "./state.ts";
 
@@ -30,6 +32,8 @@ export type Status =
         readonly forks: number;
       };
       readonly jobs: { readonly waiting: number; readonly running: number; readonly receiptsToSend: number };
+      /** The last package that was refused since this owner is here. */
+      readonly refusedPackage?: RefusedPackage & { readonly pin: string };
       readonly lastRefusal?: { readonly time: number; readonly entry: string };
     };
 
@@ -38,6 +42,7 @@ export function statusOf(state: State, at: number): Status {
   const owner = readOwner(state);
   if (owner === undefined) return { bound: false, at };
   const refusal = lastRefusal(state);
+  const refused = refusedPackage(state);
   const { keyState } = owner;
   return {
     bound: true,
@@ -63,6 +68,7 @@ export function statusOf(state: State, at: number): Status {
       running: count(state, "SELECT COUNT(*) AS n FROM ledger WHERE state = 'started'"),
       receiptsToSend: count(state, "SELECT COUNT(*) AS n FROM receipt WHERE stored = 0"),
     },
+    ...(refused === undefined ? {} : { refusedPackage: { ...refused, pin: pinOf(refused.tenant) } }),
     ...(refusal === undefined ? {} : { lastRefusal: { time: refusal.time, entry: refusal.entry } }),
   };
 }

@@ -34,11 +34,24 @@ export class RelayFailure extends Error {
     super(`${code}: ${message}`);
     this.code = code;
   }
+
+  /** A relay that is full or busy says so of itself, not of what it was given. */
+  get isForNow(): boolean {
+    return FOR_NOW.includes(this.code);
+  }
 }
 
-/** The connection ended before an answer came. */
+const FOR_NOW: readonly string[] = ["busy", "quota", "rate-limited"];
+
+/** The connection ended before an answer came. `code` is the relay's word where it ended it. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 type Pending = {
@@ -51,6 +64,8 @@ const PING_EVERY_MS = SILENCE_MS / 3;
 const EXPORTER_LABEL = "EXPORTER-keybound-relay-login";
 
 export class RelayConnection {
+  /** As it was dialled. */
+  readonly relay: string;
   readonly #socket: WebSocket;
   readonly #url: URL;
   readonly #identity: Identity;
@@ -66,6 +81,7 @@ export class RelayConnection {
   #isClosed = false;
 
   constructor(url: string, identity: Identity, events: RelayEvents, now: () => number) {
+    this.relay = url;
     this.#url = new URL(url);
     this.#identity = identity;
     this.#events = events;
@@ -115,7 +131,7 @@ export class RelayConnection {
     clearInterval(this.#heartbeat);
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
-      reject(new ConnectionLost(text));
+      reject(new ConnectionLost(text, code));
     }
     this.#pending.clear();
     // Not close(): a half-open peer would keep the socket for another half minute.

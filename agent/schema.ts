@@ -1,8 +1,7 @@
-// The agent's tables. One row of `owner` at the most: a device has one owner or none.
+// The agent's tables, as the steps in which they came to be. A step that has shipped does not change; a new state takes all of them.
 
-export const SCHEMA_VERSION = 1;
-
-export const SCHEMA = `
+/** One row of `owner` at the most: a device has one owner or none. */
+const FIRST = `
 CREATE TABLE owner (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   generation INTEGER NOT NULL,           -- one more with each owner; a daemon of the one before writes nothing more
@@ -58,3 +57,28 @@ CREATE INDEX receipt_outbox ON receipt (seq) WHERE stored = 0;
 CREATE TABLE farewell (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE journal (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, entry TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
 `;
+
+/** What the owner is to hear of bindings: the package that was refused last, and from the identity before a rebind where the device went. */
+const BINDING_REPORTS = `
+CREATE TABLE refused_package (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  time INTEGER NOT NULL
+) STRICT;
+CREATE TABLE former (                    -- the identity before, until its last words are said; its receipts are in farewell
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  tenant TEXT NOT NULL,
+  device TEXT NOT NULL,
+  seed BLOB NOT NULL,                    -- for one login more, and nothing else
+  relays TEXT NOT NULL,                  -- JSON list
+  report BLOB NOT NULL,                  -- its last binding report, signed
+  left_at INTEGER NOT NULL
+) STRICT;
+`;
+
+/** Step n leads from version n to version n + 1. */
+export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS];
+export const SCHEMA_VERSION = SCHEMA_STEPS.length;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { toBase64url } from "../protocol/bytes.ts";
 import { readCheckpoint } from "../protocol/checkpoint.ts";
+import type { KeyLogState } from "../protocol/key-state.ts";
 import { MAX_CLOCK_AHEAD_MS } from "../protocol/limits.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { LogPlace } from "../protocol/fields.ts";
@@ -16,12 +17,14 @@ import { addVouch, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { ConnectionLost, type RelayConnection, RelayFailure, type RelayFrame } from "./relay-connection.ts";
 import { ENROLMENT_REFUSED } from "./relay-link.ts";
+import type { Reports } from "./reports.ts";
 import type { Uploads } from "./uploads.ts";
 
 export type SessionOptions = {
   readonly owned: OwnerState;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
+  readonly reports: Reports;
   readonly agent: AgentVersion;
   /** The command that prints this device's facts. */
   readonly inventoryCommand: readonly [string, ...string[]];
@@ -59,6 +62,7 @@ export class Session {
       if (keyHead !== undefined) await this.#follow(keyHead.seq);
       if (enrolled === false) await this.#enrol();
       this.#options.uploads.connected(this.#connection);
+      this.#options.reports.connected(this.#connection);
       void this.#keepInventory().catch(this.#options.onFault);
     });
   }
@@ -66,6 +70,7 @@ export class Session {
   end(): void {
     this.#ended.abort();
     this.#options.uploads.disconnected();
+    this.#options.reports.disconnected();
   }
 
   receive(frame: RelayFrame): void {
@@ -148,28 +153,38 @@ export class Session {
 
   /** Fetches the key log. What the relay cannot give or gives wrongly is logged; a job that needed it is then refused by its check. */
   async #follow(seq: number): Promise<void> {
-    const { owned, now, jobs, onChange, log } = this.#options;
+    const { owned, now, log } = this.#options;
     const before = owned.keyState;
     try {
       await fetchKeyLog(owned, { connection: this.#connection, seq, now });
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof RelayFailure)) throw error;
       log.warn({ code: error.code, message: error.message }, "the key log could not be followed");
+    } finally {
+      this.#tellOfKeysSince(before);
     }
-    if (owned.keyState === before) return;
-    jobs.keysChanged();
-    onChange();
   }
 
   async #grow(from: number, entries: readonly Uint8Array[]): Promise<void> {
-    const { owned, now, jobs, onChange } = this.#options;
+    const { owned, now } = this.#options;
+    const before = owned.keyState;
     try {
       takeKeyEntries(owned, { entries, admit: await loadAdmission(), now: now() });
     } catch (error) {
       if (!(error instanceof Refusal && error.code === "log-gap")) throw error;
       await this.#follow(from + entries.length - 1);
+    } finally {
+      // Also where an entry was refused after others had been taken.
+      this.#tellOfKeysSince(before);
     }
+  }
+
+  /** What is known of the keys now is on the disk: jobs, owner and status hear of it. */
+  #tellOfKeysSince(before: KeyLogState): void {
+    const { owned, jobs, reports, onChange } = this.#options;
+    if (owned.keyState === before) return;
     jobs.keysChanged();
+    reports.wake();
     onChange();
   }
 

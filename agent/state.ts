@@ -5,7 +5,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { AgentFault } from "./fault.ts";
 import { DATABASE_WAIT_MS } from "./limits.ts";
 import { numberOf, type Row } from "./row.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { SCHEMA_STEPS, SCHEMA_VERSION } from "./schema.ts";
 
 /** Called before and after each commit with the transaction's name; lets tests end the process at any of these points. */
 export type Observe = (point: string) => void;
@@ -20,7 +20,7 @@ export class State {
     this.#observe = observe;
   }
 
-  /** Opens the state in this folder, making it where there is none. Throws `state-unwritable` or `state-newer`. */
+  /** Opens the state in this folder, making it where there is none and bringing an older one up to date. Throws `state-unwritable` or `state-newer`. */
   static open(folder: string, observe: Observe = () => undefined): State {
     try {
       makeFolder(resolve(folder));
@@ -39,9 +39,7 @@ export class State {
     try {
       const db = new DatabaseSync(join(folder, "state.db"), { readOnly: true, timeout: DATABASE_WAIT_MS });
       db.exec("PRAGMA trusted_schema = OFF");
-      return numberOf(db.prepare("PRAGMA user_version").get() ?? {}, "user_version") === SCHEMA_VERSION
-        ? new State(db, () => undefined)
-        : undefined;
+      return versionOf(db) === SCHEMA_VERSION ? new State(db, () => undefined) : undefined;
     } catch (error) {
       if (isSqliteError(error)) return undefined;
       throw error;
@@ -110,12 +108,23 @@ function openDatabase(path: string): DatabaseSync {
   db.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512",
   );
-  const version = numberOf(db.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+  const version = versionOf(db);
   if (version > SCHEMA_VERSION)
     throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);
-  if (version === 0) db.exec(`BEGIN IMMEDIATE; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  if (version < SCHEMA_VERSION) bringUpToDate(db);
   for (const file of [path, `${path}-wal`, `${path}-shm`]) chmodSync(file, 0o600);
   return db;
+}
+
+/** In one transaction, from the version as it is there: `bind` and `run` may come to an older state at once. */
+function bringUpToDate(db: DatabaseSync): void {
+  db.exec("BEGIN IMMEDIATE");
+  const steps = SCHEMA_STEPS.slice(versionOf(db));
+  db.exec(`${steps.join("")} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+}
+
+function versionOf(db: DatabaseSync): number {
+  return numberOf(db.prepare("PRAGMA user_version").get() ?? {}, "user_version");
 }
 
 function isSqliteError(error: unknown): error is Error & { errcode: number } {

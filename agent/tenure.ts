@@ -2,22 +2,29 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DaemonOptions } from "./daemon.ts";
 import { isDiskFull } from "./fault.ts";
-import { sendFarewell } from "./farewell.ts";
+import { endFarewell, readFarewell, sayFarewell } from "./farewell.ts";
+import { runFarewellErrand } from "./farewell-errand.ts";
 import { Jobs } from "./jobs.ts";
 import { FAREWELL_MS, STATUS_EVERY_MS } from "./limits.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { writePublicStatus } from "./public-status.ts";
+import type { DeafRelays } from "./deaf-relays.ts";
 import type { RelayConnection } from "./relay-connection.ts";
 import { stayConnected } from "./relay-link.ts";
+import { Reports } from "./reports.ts";
 import { Session } from "./session.ts";
 import { Uploads } from "./uploads.ts";
 
-export type TenureOptions = DaemonOptions & { readonly onFault: (error: unknown) => void };
+export type TenureOptions = DaemonOptions & {
+  readonly deafRelays: DeafRelays;
+  readonly onFault: (error: unknown) => void;
+};
 
 export class Tenure {
   readonly #owned: OwnerState;
   readonly #options: TenureOptions;
   readonly #uploads: Uploads;
+  readonly #reports: Reports;
   readonly #jobs: Jobs;
   #session: { readonly connection: RelayConnection; readonly session: Session } | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
@@ -27,6 +34,7 @@ export class Tenure {
     this.#owned = owned;
     this.#options = given;
     this.#uploads = new Uploads({ owned, ...options });
+    this.#reports = new Reports({ owned, ...options });
     this.#jobs = new Jobs({
       ...options,
       owned,
@@ -44,13 +52,21 @@ export class Tenure {
     const leaving = new AbortController();
     this.#jobs.recover();
     const link = this.#connect(leaving.signal);
+    const errand = runFarewellErrand(this.#options, ending);
     await untilAborted(ending);
+    this.#reports.end();
     await this.#jobs.stop(this.#owned.isCurrent() ? "agent-stop" : "owner-change");
     await this.#sendLastReceipts();
     leaving.abort();
-    await link;
+    await Promise.all([link, errand]);
     clearTimeout(this.#statusTimer);
     writePublicStatus(this.#options.paths, this.#owned.state, this.#options.now());
+  }
+
+  /** A package was refused while we serve. */
+  bindingRefused(): void {
+    this.#reports.wake();
+    this.#statusChanged();
   }
 
   #connect(signal: AbortSignal): Promise<void> {
@@ -77,6 +93,7 @@ export class Tenure {
       owned: this.#owned,
       jobs: this.#jobs,
       uploads: this.#uploads,
+      reports: this.#reports,
       onChange: () => this.#statusChanged(),
     });
     this.#session = { connection, session };
@@ -97,13 +114,21 @@ export class Tenure {
 
   async #sendLastReceipts(): Promise<void> {
     const { log } = this.#options;
-    const isOwner = this.#owned.isCurrent();
-    const sent = isOwner ? this.#uploads.settled() : sendFarewell(this.#owned.state, this.#session?.connection, log);
+    const sent = this.#owned.isCurrent() ? this.#uploads.settled() : this.#sayFarewell();
     const givenUp = new AbortController();
     const timeLimit = sleep(FAREWELL_MS, "late", { signal: givenUp.signal }).catch(() => "sent");
     const result = await Promise.race([sent.catch((error: unknown) => String(error)), timeLimit]);
     givenUp.abort();
-    if (result !== undefined) log.warn({ reason: result }, "last receipts not confirmed; they stay in the outbox");
+    if (result !== undefined) log.warn({ reason: result }, "last words not confirmed; they are kept");
+  }
+
+  /** Over the connection that is open yet. Where it is not, or does not carry them, an errand brings them later. */
+  async #sayFarewell(): Promise<void> {
+    const { state, owner } = this.#owned;
+    const connection = this.#session?.connection;
+    const farewell = readFarewell(state);
+    if (connection?.isOpen !== true || farewell?.device !== owner.device) return;
+    if (await sayFarewell(connection, farewell, this.#options.log)) endFarewell(state, farewell);
   }
 
   /** Soon, and not for each of a thousand changes. */

@@ -78,7 +78,7 @@ export class Uploads {
     } catch (error) {
       if (connection !== this.#connection || !(error instanceof RelayFailure)) return false;
       log.warn({ receipt: receipt.seq, code: error.code }, "the relay did not take a receipt");
-      return this.#pass(error.code);
+      return this.#pass(error);
     }
     try {
       confirmStored(owned, receipt.seq, now());
@@ -90,16 +90,13 @@ export class Uploads {
   }
 
   /** The relay's word is not believed: the receipt stays, and is offered again later, on this connection or the next. */
-  #pass(code: string): boolean {
-    if (!FOR_NOW.includes(code)) return true;
+  #pass(failure: RelayFailure): boolean {
+    if (!failure.isForNow) return true;
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.wake(), UPLOAD_RETRY_MS);
     return false;
   }
 }
-
-/** A relay that is full or busy says so of itself, not of the receipt. */
-const FOR_NOW: readonly string[] = ["busy", "quota", "rate-limited"];
 
 /** Sends a result in parts, then its receipt. Resolves once the relay has stored both. */
 export async function sendReceipt(

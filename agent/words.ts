@@ -5,7 +5,7 @@ import type { Status } from "./public-status.ts";
 
 export function statusWords(status: Status): string {
   if (!status.bound) return "This device has no owner.\n  to bind it: keybound-agent bind FILE --trust PIN";
-  const { keyLog, jobs, lastRefusal } = status;
+  const { keyLog, jobs, refusedPackage: refused, lastRefusal } = status;
   const rows = [
     `Owner       ${status.owner} (epoch ${status.epoch}), pin ${status.pin}`,
     `Since       ${when(status.since)}, by deployment ${status.deployment}`,
@@ -14,6 +14,11 @@ export function statusWords(status: Status): string {
     `Key log     entry ${keyLog.seq}, ${keyLog.operators} active ${keyLog.operators === 1 ? "key" : "keys"}${keyLog.closed ? ", closed" : ""}`,
     ...(keyLog.forks > 0 ? [`Forks       ${keyLog.forks} seen: somebody signed two histories; tell the owner`] : []),
     `Jobs        ${jobs.running} running, ${jobs.waiting} waiting, ${jobs.receiptsToSend} receipts to send`,
+    ...(refused === undefined
+      ? []
+      : [
+          `Not taken   ${when(refused.time)}: the package of ${refused.name} (epoch ${refused.epoch}), pin ${refused.pin}: ${refused.code}`,
+        ]),
     `Last refusal ${lastRefusal === undefined ? "none" : `${when(lastRefusal.time)}: ${entryWords(lastRefusal.entry)}`}`,
     `As of       ${when(status.at)}`,
   ];

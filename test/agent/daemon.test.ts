@@ -3,9 +3,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { expect, it, onTestFinished } from "vitest";
-import { type DaemonOptions, runDaemon } from "../../agent/daemon.ts";
+import { runDaemon } from "../../agent/daemon.ts";
 import { takeInventory } from "../../agent/inventory.ts";
 import { readJournal } from "../../agent/journal.ts";
 import { pathsIn } from "../../agent/paths.ts";
@@ -13,34 +12,18 @@ import { writePublicStatus } from "../../agent/public-status.ts";
 import { State } from "../../agent/state.ts";
 import { readInventory } from "../../protocol/inventory.ts";
 import { raw } from "../cast/person.ts";
-import { seeded } from "../cast/random.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, folder, openState, ownerOf } from "./bound.ts";
-import { AGENT, environmentIn, MACHINE } from "./machine.ts";
+import { daemonOptions } from "./daemon-on.ts";
+import { AGENT, MACHINE } from "./machine.ts";
 
 const ASKING = join(import.meta.dirname, "..", "..", "agent", "inventory-main.ts");
-
-function daemonOn(path: string, state: State, over: Partial<DaemonOptions> = {}): DaemonOptions {
-  return {
-    state,
-    paths: pathsIn(path),
-    machine: MACHINE,
-    environment: environmentIn(path),
-    agent: AGENT,
-    inventoryCommand: ["/bin/false"],
-    now: () => Date.now(),
-    random: seeded("daemon"),
-    draw: () => 0,
-    log: pino({ level: "silent" }),
-    ...over,
-  };
-}
 
 it("stops and says so where its identity was made on another machine", async () => {
   const path = join(folder(), "state");
   const state = openState(path);
   bindTo(state, new Tenant());
-  const elsewhere = daemonOn(path, state, { machine: { ...MACHINE, machineId: "machine two" } });
+  const elsewhere = daemonOptions(path, state, { machine: { ...MACHINE, machineId: "machine two" } });
   await expect(runDaemon(elsewhere, new AbortController().signal)).rejects.toMatchObject({ code: "clone" });
   expect(readJournal(state, 1)[0]?.entry).toContain('"type":"clone"');
 });
@@ -51,7 +34,7 @@ it("serves its owner until it is told to stop, with no relay to be reached", asy
   bindTo(state, new Tenant(), { deployment: { relays: ["ws://127.0.0.1:9"] } });
   const stopping = new AbortController();
   setTimeout(() => stopping.abort(), 300);
-  await runDaemon(daemonOn(path, state), stopping.signal);
+  await runDaemon(daemonOptions(path, state), stopping.signal);
   expect(readJournal(state, 1)[0]?.entry).toContain('"type":"stopped"');
 });
 

@@ -1,19 +1,17 @@
 // A whole daemon with a relay that lets it in and then says what it likes: it refuses, reconnects and lives.
 import { once } from "node:events";
 import { join } from "node:path";
-import pino from "pino";
 import { expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { runDaemon } from "../../agent/daemon.ts";
 import { verifyJournal } from "../../agent/journal.ts";
-import { pathsIn } from "../../agent/paths.ts";
 import { readFrame, writeFrame } from "../../protocol/frame.ts";
 import type { JsonObject } from "../../protocol/strict-json.ts";
 import { jobFor } from "../cast/job.ts";
 import { digestOf, idOf, seeded } from "../cast/random.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, folder, openState } from "./bound.ts";
-import { AGENT, environmentIn, MACHINE } from "./machine.ts";
+import { daemonOptions } from "./daemon-on.ts";
 
 const HELLO: JsonObject = { type: "hello", version: 1, challenge: digestOf("challenge"), channel: false, time: 0 };
 const WELCOME: JsonObject = { type: "welcome", enrolled: false, keyHead: { seq: 9, id: digestOf("ahead") } };
@@ -61,7 +59,7 @@ it("outlives every kind of frame with parts that are nothing", { timeout: 30_000
   const path = join(folder(), "state");
   const state = boundTo(acme, openState(path), `ws://127.0.0.1:${port}`);
   const stopping = new AbortController();
-  const ended = runDaemon(daemonOn(path, state), stopping.signal);
+  const ended = runDaemon(daemonOptions(path, state), stopping.signal);
   await Promise.race([ended, until(() => dials > unasked.length)]);
   stopping.abort();
   await ended;
@@ -74,21 +72,6 @@ it("outlives every kind of frame with parts that are nothing", { timeout: 30_000
 function boundTo(acme: Tenant, state: ReturnType<typeof openState>, relay = "ws://127.0.0.1:9") {
   bindTo(state, acme, { deployment: { relays: [relay] } });
   return state;
-}
-
-function daemonOn(path: string, state: ReturnType<typeof openState>) {
-  return {
-    state,
-    paths: pathsIn(path),
-    machine: MACHINE,
-    environment: environmentIn(path),
-    agent: AGENT,
-    inventoryCommand: ["/bin/false"] as const,
-    now: () => Date.now(),
-    random: seeded("daemon"),
-    draw: () => 0,
-    log: pino({ level: "silent" }),
-  };
 }
 
 async function until(isSo: () => boolean): Promise<void> {
