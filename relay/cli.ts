@@ -1,6 +1,7 @@
 // The commands of keybound-relay, their options and help.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
+import { pinOf } from "../protocol/pin.ts";
 import { readAddress } from "./address.ts";
 import { makeClaim } from "./claim.ts";
 import type { Certificate } from "./listener.ts";
@@ -8,6 +9,7 @@ import { Metrics } from "./metrics.ts";
 import { Obstacle, systemCode } from "./obstacle.ts";
 import type { Log } from "./relay.ts";
 import { makeFolder, openRelayStore, startRelay } from "./start.ts";
+import { tenantToReset } from "./tenant-pin.ts";
 
 export type Surroundings = {
   readonly args: readonly string[];
@@ -32,6 +34,8 @@ type ServeOptions = {
   readonly retentionDays: number;
   readonly quotaGib: number;
 };
+
+type ClaimOptions = { readonly state: string; readonly reset?: string };
 
 const EXIT = { done: 0, failed: 1, misused: 2 } as const;
 const DAY_MS = 24 * 3600 * 1000;
@@ -86,21 +90,37 @@ function addServe(root: Command, here: Surroundings): void {
     .action((options: ServeOptions) => serve(here, options));
 }
 
+const CLAIM_EXAMPLE = `
+example:
+  $ keybound-relay claim
+  claim code: 7D2WQ-9F0KX-M4T1B-ZC83H
+  $ keybound-relay claim --reset DBAWV-JX9G0-HBPRB-ZQGRF-36KH7
+  claim code: MW471-ZRVQA-PVJ94-HHTFH`;
+
 function addClaim(root: Command, here: Surroundings): void {
   root
     .command("claim")
     .description("print a new claim code, with which one tenant can be made within seven days; works while serving")
     .addOption(stateOption())
-    .addHelpText("after", "\nexample:\n  $ keybound-relay claim\n  claim code: 7D2WQ-9F0KX-M4T1B-ZC83H")
-    .action(({ state }: { readonly state: string }) => {
-      makeFolder(state);
-      const { db, claims } = openRelayStore({ folder: state });
-      try {
-        here.out(`claim code: ${makeClaim(claims, { now: here.now(), random: here.random })}`);
-      } finally {
-        db.close();
-      }
-    });
+    .option("--reset <pin>", "the code lets a tenant take the place of the one with this pin, and makes no other")
+    .addHelpText("after", CLAIM_EXAMPLE)
+    .action((options: ClaimOptions) => claim(here, options));
+}
+
+function claim(here: Surroundings, { state, reset }: ClaimOptions): void {
+  makeFolder(state);
+  const { db, claims, logs } = openRelayStore({ folder: state });
+  try {
+    const retires = reset === undefined ? undefined : tenantToReset(logs, reset);
+    here.out(`claim code: ${makeClaim(claims, { now: here.now(), random: here.random, retires })}`);
+    if (retires !== undefined) here.err(`${resetWarning(pinOf(retires))}\n`);
+  } finally {
+    db.close();
+  }
+}
+
+function resetWarning(pin: string): string {
+  return `whoever has this code can take the place of ${pin}: its operators are let in no more, and its queued jobs end`;
 }
 
 async function serve(here: Surroundings, options: ServeOptions): Promise<void> {
