@@ -20,10 +20,12 @@ export function completionScript(cli: Command, shell: string): string {
 }
 
 function nodesOf(command: Command, path: readonly string[]): readonly Node[] {
-  const words = command.commands.map((inner) => inner.name());
+  const offered = command.createHelp().visibleCommands(command);
+  const commands = command.commands.filter((inner) => offered.includes(inner));
+  const words = commands.map((inner) => inner.name());
   const options = command.options.flatMap(({ long }) => long ?? []);
   const own = { path: path.join(" "), words, options: [...options, "--help"] };
-  return [own, ...command.commands.flatMap((inner) => nodesOf(inner, [...path, inner.name()]))];
+  return [own, ...commands.flatMap((inner) => nodesOf(inner, [...path, inner.name()]))];
 }
 
 function bash(nodes: readonly Node[]): string {

@@ -47,9 +47,97 @@ export const FAULTS = {
     says: "a passphrase is needed, and there is no terminal to ask at",
     hint: "give it by --passphrase-file FILE or --passphrase-fd N",
   },
+  "recovery-needed": {
+    says: "it was not said whether a recovery file is to be made, and there is no terminal to ask at",
+    hint: "--recovery-file FILE with --recovery-passphrase-file FILE, or --no-recovery-file",
+  },
+  "recovery-form": {
+    says: "this is no recovery file of ours",
+    hint: "it is an age file that keybound key recovery-file wrote: take it from where you keep it",
+  },
+  "recovery-passphrase": {
+    says: "this is not the recovery file's passphrase",
+    hint: "it has one of its own, not your key's; if it is lost, an admin has to approve your next key: keybound key forgot",
+  },
+  "recovery-dead": {
+    says: "this recovery file does nothing any more",
+    hint: "it was used, or a newer one was made; without that one an admin has to approve your next key: keybound key forgot",
+  },
+  "operator-unknown": {
+    says: "the organisation has no such operator",
+    hint: "keybound status shows those that it has",
+  },
+  "operator-ambiguous": {
+    says: "more than one person is meant",
+    hint: "use the beginning of the id: keybound status --json",
+  },
+  "request-unknown": {
+    says: "nobody of this name waits for a key",
+    hint: "keybound key requests shows who waits; they ask with keybound key create, or keybound key forgot",
+  },
+  "request-ambiguous": {
+    says: "more than one request is meant",
+    hint: "use the beginning of the code that the person sees: keybound key approve CODE",
+  },
+  "request-none": {
+    says: "this home waits for no key",
+    hint: "keybound key forgot asks for a new key; keybound status shows the one that you have",
+  },
+  "request-rejected": {
+    says: "the request for a key was rejected, by the relay's word",
+    hint: "ask an admin why; keybound key create or keybound key forgot asks again",
+  },
+  "request-spent": {
+    says: "this request was taken up too often without the digits being right",
+    hint: "wait an hour, tell each other what was seen, then make a new request: keybound key forgot, or keybound key create",
+  },
+  "newcomer-away": {
+    says: "the person is not there to be called",
+    hint: "have them run keybound key request, or take their 20-character code: keybound key approve --code",
+  },
+  "code-differs": {
+    says: "these are not the digits that this request shows",
+    hint: "somebody may stand between you: nothing was approved, and all admins will see it; call each other again, and if it comes again use --code",
+  },
+  "long-code-only": {
+    says: "digits were wrong ten times within thirty days, so only the 20-character code is taken",
+    hint: "keybound key approve --code; find out who changes requests on their way",
+  },
+  "approval-late": {
+    says: "nobody answered within ten minutes",
+    hint: "call each other, then begin again",
+  },
+  "passphrase-only-forbidden": {
+    says: "the organisation takes no key that hangs on a passphrase alone",
+    hint: "leave out --passphrase-only",
+  },
+  "setup-code": {
+    says: "this is no setup code, or it was mistyped",
+    hint: "it begins with KB1- and was shown when the key was made",
+  },
+  "pin-unknown": {
+    says: "the relay has no organisation with this pin",
+    hint: "have an admin read the pin to you from keybound status, and check the relay's address",
+  },
   "key-not-active": {
     says: "your signature key is not active in the key log",
     hint: "it was revoked or replaced, or is not approved yet: ask an admin; for a new key: keybound key forgot",
+  },
+  "prompt-policy": {
+    says: "the organisation's policy asks for the passphrase more often",
+    hint: "keybound prompt shows what it allows",
+  },
+  "holder-unsafe": {
+    says: "others on this machine could reach the key holder",
+    hint: "its folder has to be yours alone: chmod 700 on it, or remove it",
+  },
+  "holder-failed": {
+    says: "the key holder did not start, so the key is not kept unlocked",
+    hint: "type the passphrase at each task, or try again: keybound unlock",
+  },
+  "holder-gone": {
+    says: "the key was locked while the command was at work",
+    hint: "repeat the command, and type the passphrase",
   },
   "yes-needed": {
     says: "this has to be confirmed, and there is no terminal to ask at",

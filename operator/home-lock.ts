@@ -31,7 +31,8 @@ async function lockHome(folder: string): Promise<Disposable> {
   }
 }
 
-function tryLock(path: string): Disposable | undefined {
+/** The lock of this database, held until it is disposed of or the process ends; `undefined` where somebody else holds it. */
+export function tryLock(path: string): Disposable | undefined {
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");

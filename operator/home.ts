@@ -16,7 +16,18 @@ const CONFIG = "config.json";
 const SETUP_SECRET = "setup-secret";
 const ACCESS_KEY = "access-key.json";
 const ACCESS_GRANT = "access-grant.json";
-const FILES = [CONFIG, SETUP_SECRET, ACCESS_KEY, ACCESS_GRANT, "cache.db", "cache.db-wal", "cache.db-shm", "lock.db"];
+const PENDING = "key-request.json";
+const FILES = [
+  CONFIG,
+  SETUP_SECRET,
+  ACCESS_KEY,
+  ACCESS_GRANT,
+  PENDING,
+  "cache.db",
+  "cache.db-wal",
+  "cache.db-shm",
+  "lock.db",
+];
 /** Ours are a few hundred bytes. */
 const MAX_FILE_BYTES = 128 * 1024;
 
@@ -28,6 +39,8 @@ const Config = v.strictObject({
   name: Name,
   relay: v.string(),
   mode: v.picklist(["setup", "passphrase"]),
+  /** How often the passphrase is asked for, within the policy; at each task where it is absent. */
+  prompt: v.exactOptional(v.picklist(["task", "day", "week"])),
 });
 export type Config = Readonly<v.InferOutput<typeof Config>>;
 
@@ -90,6 +103,11 @@ export function writeHome(
   if (setupSecret !== undefined) write(join(folder, SETUP_SECRET), `${toBase64url(setupSecret)}\n`);
   const keys = { version: 1, seed: toBase64url(access.seed), sealing: toBase64url(access.sealing) };
   write(join(folder, ACCESS_KEY), `${JSON.stringify(keys)}\n`);
+  writeConfig(folder, config);
+}
+
+/** Writes a home's config, new or in place of the one before. */
+export function writeConfig(folder: string, config: Config): void {
   write(join(folder, CONFIG), `${JSON.stringify(config, undefined, 2)}\n`);
 }
 

@@ -20,6 +20,10 @@ export const ACCESS_RENEW_MS = 30 * DAY;
 export const KEY_END_WARNING_MS = 30 * DAY;
 /** Two people who append at once: the second signs again, and a third time; more is somebody who plays with us. */
 export const MAX_APPEND_TRIES = 4;
+/** A key event that waits for colleagues: they look in within a week, and any other entry makes it void anyway. */
+export const PROPOSAL_LIFETIME_MS = 7 * DAY;
+/** A recovery file takes 1.5 KiB. */
+export const MAX_RECOVERY_FILE_BYTES = 64 * 1024;
 /** Wrong or weak passphrases at a prompt before a command gives up. */
 export const MAX_PROMPT_TRIES = 3;
 /** A passphrase in a file or from a descriptor; longer is another file. */
@@ -44,3 +48,21 @@ export const MAX_GROUP_DEVICES = 100_000;
 export const MAX_VERIFY_BYTES = 32 * 1024 * 1024;
 /** Uses of a package's token unless said. */
 export const DEFAULT_TOKEN_USES = 100;
+/** A request to the key holder: a statement's payload in base64url, and a few words. Larger is not a client of ours. */
+export const MAX_HOLDER_LINE_BYTES = 192 * 1024;
+/** Connections to the key holder at one time: a few commands at once, each with one request on its way. */
+export const MAX_HOLDER_CONNECTIONS = 32;
+/** A request and its answer are on one machine and take milliseconds; who takes longer is hung up on. */
+export const HOLDER_PATIENCE_MS = 5 * SECOND;
+/** A start of the program, on a machine that is busy. */
+export const HOLDER_START_MS = 20 * SECOND;
+/** How often the key holder looks at the clocks and whether its user is still there, */
+export const HOLDER_TICK_MS = 5 * SECOND;
+/** and how much either clock may have moved since it looked before; more means that the machine slept. */
+export const HOLDER_SLEPT_MS = 30 * SECOND;
+/** How long a key may stay unlocked when it is asked for once a day, */
+export const DAY_UNLOCKED_MS = DAY;
+/** and once a week. */
+export const WEEK_UNLOCKED_MS = 7 * DAY;
+/** A socket's path in the address of a Unix socket: 104 bytes with its end on macOS, 108 on Linux. */
+export const MAX_SOCKET_PATH_BYTES = 103;

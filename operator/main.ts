@@ -11,6 +11,7 @@ const world: World = {
   env: process.env,
   platform: process.platform,
   homeFolder: homedir(),
+  program: process.argv[1] ?? "",
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -17,6 +17,11 @@ export function givenPassphrase({ passphraseFile, passphraseFd }: CommonOptions)
   return checked(typed?.replace(/\r?\n$/, ""));
 }
 
+/** Whether a script gives it, and nobody types. */
+export function isGiven({ passphraseFile, passphraseFd }: CommonOptions): boolean {
+  return passphraseFile !== undefined || passphraseFd !== undefined;
+}
+
 /** Asks once, hidden, unless a script gives it. Throws `passphrase-needed` or `passphrase-odd`. */
 export async function readPassphrase(world: World, options: CommonOptions, message = "Passphrase:"): Promise<string> {
   const given = givenPassphrase(options);

@@ -1,15 +1,15 @@
 // Unlocking by the passphrase: asked for, stretched while the relay is dialled, and held against the key log as it is now.
 import type { KeyLogState, Operator } from "../protocol/key-state.ts";
-import { type OperatorKeys, type Stretched, type StretchOrigin, stretchPassphrase } from "../protocol/passphrase.ts";
+import { type Stretched, type StretchOrigin, stretchPassphrase } from "../protocol/passphrase.ts";
 import { refuse } from "../protocol/refusal.ts";
 import { accessLeftMs, isAccessRefused, renewAccess } from "./access.ts";
 import { type Desk, say } from "./desk.ts";
 import { Fault } from "./fault.ts";
-import { findKeys } from "./find-keys.ts";
+import { type FoundKeys, findKeys } from "./find-keys.ts";
 import { type Home, readGrant } from "./home.ts";
 import { keyringOf } from "./keyring.ts";
 import { MAX_PROMPT_TRIES } from "./limits.ts";
-import { readPassphrase } from "./passphrase-input.ts";
+import { isGiven, readPassphrase } from "./passphrase-input.ts";
 import { openSession, type Session } from "./session.ts";
 import { type Settled, settled } from "./settled.ts";
 import { isAtTerminal } from "./world.ts";
@@ -18,7 +18,7 @@ const FIRST_PROMPT = "Passphrase:";
 const LATER_PROMPT = "Passphrase (forgotten? keybound key forgot):";
 
 /** A session, and the operator's keys that are active in its log. */
-export type Typed = { readonly session: Session; readonly keys: OperatorKeys };
+export type Typed = { readonly session: Session; readonly keys: FoundKeys };
 
 /**
  * Asks for the passphrase, at a terminal up to `MAX_PROMPT_TRIES` times. Throws `passphrase-wrong` before anything but
@@ -59,7 +59,7 @@ function isMistyped(error: unknown): error is Fault {
 
 /** Whether it is a person who types the passphrase. */
 function isAsked({ world, options }: Desk): boolean {
-  return isAtTerminal(world) && options.passphraseFile === undefined && options.passphraseFd === undefined;
+  return isAtTerminal(world) && !isGiven(options);
 }
 
 /** A session by the access that this client has; refused here where it has none. */
@@ -86,7 +86,7 @@ async function openWith(desk: Desk, stretched: Stretched, dialled: Promise<Settl
   throw outcome.error;
 }
 
-type Known = { readonly known: KeyLogState | undefined; readonly keys: OperatorKeys | undefined };
+type Known = { readonly known: KeyLogState | undefined; readonly keys: FoundKeys | undefined };
 
 /** Without access: the key that the log has, as it is known or as it is now, grants it anew. */
 async function openAnew(desk: Desk, stretched: Stretched, { known, keys }: Known): Promise<Typed> {
@@ -126,7 +126,7 @@ async function withOwnSession(session: Session, stretched: Stretched): Promise<T
   }
 }
 
-function keysIn(state: KeyLogState, { home }: Desk, stretched: Stretched): OperatorKeys {
+function keysIn(state: KeyLogState, { home }: Desk, stretched: Stretched): FoundKeys {
   const { operator } = ownOperator(state, home.config.operator);
   const keys = findKeys(state, operator, stretched);
   if (keys === undefined) throw new Fault("passphrase-wrong", "");

@@ -4,10 +4,16 @@ import type { Checkpoint } from "../protocol/checkpoint.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
 import { admitPending } from "./admit.ts";
 import { type Desk, say } from "./desk.ts";
+import { Fault } from "./fault.ts";
+import type { FoundKeys } from "./find-keys.ts";
+import { startHolder } from "./holder/start.ts";
 import { keyringOf, type Keyring, signStatement } from "./keyring.ts";
 import { KEY_END_WARNING_MS } from "./limits.ts";
+import { isGiven } from "./passphrase-input.ts";
 import { date } from "./present/time.ts";
 import type { Session } from "./session.ts";
+import { stricter, unlockedMs } from "./prompt-choice.ts";
+import { endUnfit, openHeld } from "./unlock-held.ts";
 import { openTyped, ownOperator } from "./unlock-typed.ts";
 
 export { grantFor } from "./access.ts";
@@ -18,12 +24,12 @@ export type Unlocked = { readonly session: Session; readonly keys: Keyring };
 export type UnlockOptions = { readonly ask?: "always" };
 
 /**
- * Unlocks the key, by the holder where one is up, else by the passphrase. Throws `passphrase-wrong` before anything but
- * the login was sent. The caller ends the session.
+ * Unlocks the key, by the holder where one is up, else by the passphrase; by the passphrase too where a script gives it.
+ * Throws `passphrase-wrong` before anything but the login was sent. The caller ends the session.
  */
-export async function openUnlocked(desk: Desk, _options: UnlockOptions = {}): Promise<Unlocked> {
-  const typed = await openTyped(desk);
-  const unlocked = { session: typed.session, keys: keyringOf(typed.keys) };
+export async function openUnlocked(desk: Desk, { ask }: UnlockOptions = {}): Promise<Unlocked> {
+  const mayHold = ask !== "always" && !isGiven(desk.options);
+  const unlocked = (mayHold ? await openHeld(desk) : undefined) ?? (await openByPassphrase(desk, mayHold));
   try {
     sayKeyEnd(unlocked);
     await admitAndSay(unlocked);
@@ -31,6 +37,30 @@ export async function openUnlocked(desk: Desk, _options: UnlockOptions = {}): Pr
   } catch (error) {
     unlocked.session[Symbol.dispose]();
     throw error;
+  }
+}
+
+async function openByPassphrase(desk: Desk, mayHold: boolean): Promise<Unlocked> {
+  const { session, keys } = await openTyped(desk);
+  try {
+    await endUnfit(desk, session.state);
+    if (mayHold) await keepUnlocked(session, keys);
+    return { session, keys: keyringOf(keys) };
+  } catch (error) {
+    session[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Starts a holder where this home asks for the passphrase once in a while. Without one the command goes on all the same. */
+async function keepUnlocked({ desk: { home, world }, state }: Session, { seeds }: FoundKeys): Promise<void> {
+  const lifetimeMs = unlockedMs(stricter(home.config.prompt ?? "task", state.policy.prompt));
+  if (lifetimeMs === 0) return;
+  try {
+    await startHolder(home, world, { seeds, lifetimeMs });
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    say(world, `${error.sentence}: ${error.detail}`);
   }
 }
 

@@ -26,6 +26,9 @@ export type StretchOrigin =
 /** A stretched passphrase: the slow part, done once, from which the keys of any operator and generation follow at once. */
 export type Stretched = { readonly secret: Uint8Array };
 
+/** The secrets of both keys, 32 bytes each. */
+export type OperatorSeeds = { readonly signing: Uint8Array; readonly sealing: Uint8Array };
+
 export type OperatorKeys = { readonly signer: Signer; readonly sealing: SealingPair };
 
 /**
@@ -46,12 +49,22 @@ export async function stretchPassphrase(typed: string, origin: StretchOrigin): P
 }
 
 /** An operator's keys of one generation; in passphrase-only mode for the operator whose id stretched it. */
-export function keysOf({ secret }: Stretched, { operator, generation }: KeyOrigin): OperatorKeys {
+export function keysOf(stretched: Stretched, origin: KeyOrigin): OperatorKeys {
+  return keysOfSeeds(seedsOf(stretched, origin));
+}
+
+/** What `keysOf` makes the keys of. */
+export function seedsOf({ secret }: Stretched, { operator, generation }: KeyOrigin): OperatorSeeds {
   const info = pae("application/vnd.keybound.signature-key.v1+json", encodeStrict({ operator, generation }));
   const master = expand({ key: extract(new Uint8Array(0), secret), info, bytes: 32 });
-  const seed = expand({ key: master, info: utf8("sig"), bytes: 32 });
-  const privateKey = expand({ key: master, info: utf8("enc"), bytes: 32 });
-  return { signer: signerOf(seed), sealing: sealingPairOf(privateKey) };
+  const signing = expand({ key: master, info: utf8("sig"), bytes: 32 });
+  const sealing = expand({ key: master, info: utf8("enc"), bytes: 32 });
+  return { signing, sealing };
+}
+
+/** The keys refer to the seeds' bytes: when these are overwritten, they are gone. */
+export function keysOfSeeds({ signing, sealing }: OperatorSeeds): OperatorKeys {
+  return { signer: signerOf(signing), sealing: sealingPairOf(sealing) };
 }
 
 export function sealingPairOf(privateKey: Uint8Array): SealingPair {
