@@ -1,9 +1,11 @@
-// Moves that tests of the relay make again and again: submitting a job, uploading a result and its receipt.
+// Moves that tests of the relay make again and again: submitting a job, uploading a result and its receipt, asking for a key.
 import type { JsonObject } from "../../protocol/strict-json.ts";
 import type { Job } from "../cast/job.ts";
 import { idOf } from "../cast/random.ts";
 import type { Answer, AnswerSetup, ReceiptChain } from "../cast/receipts.ts";
-import type { WireClient } from "../cast/wire-client.ts";
+import type { Person } from "../cast/person.ts";
+import type { Tenant } from "../cast/tenant.ts";
+import { WireClient } from "../cast/wire-client.ts";
 
 export type Submission = { readonly header: JsonObject; readonly parts: readonly Uint8Array[] };
 
@@ -26,6 +28,20 @@ export async function upload(
     const part = result.subarray(offset, offset + partBytes);
     await client.done({ type: "result-part", job, offset, size: result.length }, [part]);
   }
+}
+
+/** A newcomer's client that has logged in by a person's new key. */
+export async function newcomerAt(url: string, tenant: Tenant, who: Person): Promise<WireClient> {
+  const client = await WireClient.dial(url);
+  const { header } = await client.logIn(tenant, who.signer, { role: "newcomer" });
+  if (header["type"] !== "welcome") throw new Error(`not welcome: ${JSON.stringify(header)}`);
+  return client;
+}
+
+/** The code with which a request fails; `ok` or another type where it does not. */
+export async function codeFor(client: WireClient, header: JsonObject, parts: readonly Uint8Array[] = []) {
+  const answer = await client.request(header, parts);
+  return answer.header["code"] ?? answer.header["type"];
 }
 
 /** Answers a job: the result, if the answer has one, then the receipt. */
