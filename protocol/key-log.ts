@@ -18,6 +18,7 @@ import {
 } from "./key-state.ts";
 import { MAX_FORKS, MAX_KEY_EVENTS, MAX_KEY_LIFETIME_MS, MAX_OPERATORS, RESERVED_KEY_EVENTS } from "./limits.ts";
 import { Refusal, refuse } from "./refusal.ts";
+import { hasSeen, withSeen } from "./seen-keys.ts";
 
 export type Judged = { readonly state: KeyLogState; readonly event: KeyEvent; readonly id: string };
 
@@ -79,7 +80,7 @@ export function judgeEvent(state: KeyLogState, bytes: Uint8Array, admit: AdmitKe
     state: {
       ...after,
       head: { seq: event.seq, id },
-      seen: [...state.seen, ...newKeys.map(fingerprint)],
+      seen: withSeen(state.seen, newKeys.map(fingerprint)),
       forks: state.forks.filter((fork) => fork.id !== id),
     },
   };
@@ -179,7 +180,7 @@ function checkNewKeys(newKeys: readonly string[], seen: readonly string[], admit
   const brought = new Set<string>();
   for (const newKey of newKeys) {
     const key = fingerprint(newKey);
-    if (brought.has(key) || seen.includes(key)) throw refuse("log-key-reused", `key ${key}`);
+    if (brought.has(key) || hasSeen(seen, key)) throw refuse("log-key-reused", `key ${key}`);
     brought.add(key);
     admit(keyBytes(newKey));
   }

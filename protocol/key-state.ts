@@ -233,7 +233,10 @@ function endTerm(
   key: string,
   ending: Required<Pick<KeyTerm, "to" | "end" | "jobs">>,
 ): readonly KeyTerm[] {
-  return terms.map((term) => (term.key === key && term.to === undefined ? { ...term, ...ending } : term));
+  // A key that has ended never comes back, so no other term of it is open.
+  const at = terms.findLastIndex((term) => term.key === key && term.to === undefined);
+  const open = terms[at];
+  return open === undefined ? terms : terms.with(at, { ...open, ...ending });
 }
 
 /** Throws `field-invalid` for a key that would count twice, or a threshold that the keys cannot reach. */
