@@ -229,13 +229,6 @@ describe("a flood of requests", () => {
     await newcomer.done(file, [own.bytes]);
     expect((await listed(admin)).ids).toEqual([...theirs.slice(1).map(({ id }) => id), own.id]);
   });
-
-  async function fileAs({ url, tenant }: House, name: string): Promise<unknown> {
-    const client = await newcomerAt(url, tenant, person(name));
-    const code = await codeFor(client, file, [requestOf(tenant, person(name)).bytes]);
-    await client.close();
-    return code;
-  }
 });
 
 test("a newcomer's session that ends leaves the request where it is", async () => {
@@ -248,3 +241,11 @@ test("a newcomer's session that ends leaves the request where it is", async () =
   await newcomer.closed;
   expect((await listed(await operatorAt(house.url, tenant))).ids).toEqual([id]);
 });
+
+/** Files a request as a new person who leaves at once; how it was answered. */
+async function fileAs({ url, tenant }: House, name: string): Promise<unknown> {
+  const client = await newcomerAt(url, tenant, person(name));
+  const code = await codeFor(client, file, [requestOf(tenant, person(name)).bytes]);
+  await client.close();
+  return code;
+}

@@ -63,12 +63,12 @@ describe("a tenant is found by its pin", () => {
 
   test("and each question costs the address", async () => {
     await using strict = await House.withTenant(new Tenant(), { ticks: () => 0 });
-    const ask = async (client: WireClient) => codeFor(client, { type: "find-tenant", pin: "none" });
+    const question = { type: "find-tenant", pin: "none" };
     let codes: unknown[] = [];
     const questions = Math.ceil(2000 / FIND_TENANT_COST);
     for (let asked = 0; asked < questions && !codes.includes("rate-limited"); asked += MAX_STRANGER_REQUESTS) {
       const client = await WireClient.dial(strict.url);
-      codes = await Promise.all(Array.from({ length: MAX_STRANGER_REQUESTS }, () => ask(client)));
+      codes = await Promise.all(Array.from({ length: MAX_STRANGER_REQUESTS }, () => codeFor(client, question)));
     }
     expect(codes).toContain("rate-limited");
   });
@@ -214,7 +214,7 @@ async function from({ url, tenant }: House, address: string, name: string): Prom
     if (!(data instanceof Uint8Array)) return reject(new Error("no bytes"));
     const { header } = readFrame(data);
     if (header["type"] === "welcome") return resolve(socket);
-    if (header["type"] === "failed") return reject(new Error(String(header["code"])));
+    if (header["type"] === "failed") return reject(new Error(JSON.stringify(header)));
     const over = { role: "newcomer", relay: new URL(url).host, challenge: header["challenge"], sig: raw(signer) };
     socket.send(writeFrame({ type: "login" }, [loginOf(tenant, signer, over)]));
   });
