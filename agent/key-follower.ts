@@ -1,6 +1,7 @@
 // Following the owner's key log: fetches what is missing, judges each entry, keeps it before acting on it.
 import { Refusal, type RefusalCode, refuse } from "../protocol/refusal.ts";
 import type { AdmitKey } from "../protocol/key-admission.ts";
+import type { KeyEvent } from "../protocol/key-event.ts";
 import { judgeEvent, noteFork } from "../protocol/key-log.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import { append } from "./journal.ts";
@@ -18,32 +19,75 @@ export async function loadAdmission(): Promise<AdmitKey> {
 const BESIDE_OUR_LINE: readonly RefusalCode[] = ["log-fork", "log-gap", "signer-revoked"];
 
 /**
- * Takes entries that follow ours, in their order. One that stands beside our line is kept as evidence where it is any
- * (SPEC 4.6). Throws `log-gap` where entries before one are missing, or the refusal of one that is not good; what was
- * taken before it is kept.
+ * Takes entries that follow ours, in their order and in one transaction. One that stands beside our line is kept as evidence
+ * where it is any (SPEC 4.6). Throws `log-gap` where entries before one are missing, or the refusal of one that is not good;
+ * what was taken before it is kept.
  */
 export function takeKeyEntries(
   owned: OwnerState,
   { entries, admit, now }: { entries: readonly Uint8Array[]; admit: AdmitKey; now: number },
 ): void {
-  for (const bytes of entries) {
-    try {
-      takeNext(owned, { bytes, admit, now });
-    } catch (error) {
-      if (!(error instanceof Refusal && BESIDE_OUR_LINE.includes(error.code))) throw error;
-      noteEvidence(owned, bytes, now);
-      if (error.code === "log-gap") throw error;
-    }
+  for (let next = 0; next < entries.length; ) {
+    const { taken, refusal } = takeFollowing(owned, { entries: entries.slice(next), admit, now });
+    next += taken;
+    const bytes = entries[next++];
+    if (refusal === undefined || bytes === undefined) return;
+    if (!BESIDE_OUR_LINE.includes(refusal.code)) throw refusal;
+    noteEvidence(owned, bytes, now);
+    if (refusal.code === "log-gap") throw refusal;
   }
 }
 
-function takeNext(owned: OwnerState, { bytes, admit, now }: { bytes: Uint8Array; admit: AdmitKey; now: number }): void {
-  const { state, event, id } = judgeEvent(owned.keyState, bytes, admit);
-  owned.write("key event", (db) => {
-    extendKeyLog(db, { keyState: state, from: event.seq, entries: [{ id, bytes }], heardAt: now });
-    append(db, now, { type: "followed", seq: event.seq, id, event: event.type });
+type Taken = { readonly taken: number; readonly refusal: Refusal | undefined };
+
+/** As many entries as follow one another, on the disk before this returns, and why the next one does not. */
+function takeFollowing(
+  owned: OwnerState,
+  { entries, admit, now }: { entries: readonly Uint8Array[]; admit: AdmitKey; now: number },
+): Taken {
+  const from = owned.keyState.head.seq + 1;
+  const followed: Followed[] = [];
+  let keyState = owned.keyState;
+  let refusal: Refusal | undefined;
+  for (const bytes of entries) {
+    const judged = unlessRefused(() => judgeEvent(keyState, bytes, admit));
+    if (judged instanceof Refusal) {
+      refusal = judged;
+      break;
+    }
+    keyState = judged.state;
+    followed.push({ id: judged.id, bytes, event: judged.event.type });
+  }
+  if (followed.length > 0) keepFollowed(owned, { keyState, from, followed, now });
+  return { taken: followed.length, refusal };
+}
+
+type Followed = { readonly id: string; readonly bytes: Uint8Array; readonly event: KeyEvent["type"] };
+
+function keepFollowed(
+  owned: OwnerState,
+  {
+    keyState,
+    from,
+    followed,
+    now,
+  }: { keyState: KeyLogState; from: number; followed: readonly Followed[]; now: number },
+): void {
+  owned.write("key events", (db) => {
+    extendKeyLog(db, { keyState, from, entries: followed, heardAt: now });
+    for (const [i, { id, event }] of followed.entries())
+      append(db, now, { type: "followed", seq: from + i, id, event });
   });
-  owned.keyState = state;
+  owned.keyState = keyState;
+}
+
+function unlessRefused<T>(judge: () => T): T | Refusal {
+  try {
+    return judge();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
 }
 
 function noteEvidence(owned: OwnerState, bytes: Uint8Array, now: number): void {

@@ -37,6 +37,7 @@ import * as relayLogin from "../../protocol/relay-login.ts";
 import * as roster from "../../protocol/roster.ts";
 import * as rosterEvent from "../../protocol/roster-event.ts";
 import * as seal from "../../protocol/seal.ts";
+import * as seenKeys from "../../protocol/seen-keys.ts";
 import * as setupCode from "../../protocol/setup-code.ts";
 import * as signature from "../../protocol/signature.ts";
 import * as signedBy from "../../protocol/signed-by.ts";
@@ -85,6 +86,7 @@ export const protocol = {
   roster,
   rosterEvent,
   seal,
+  seenKeys,
   setupCode,
   signature,
   signedBy,
