@@ -1,0 +1,147 @@
+-- The relay's database as its first version made it; kept as it was, so that a step from it can be tried.
+CREATE TABLE claim (
+  hash BLOB PRIMARY KEY,
+  made_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  tenant TEXT
+) STRICT;
+
+CREATE TABLE tenant (
+  n INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  made_at INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE entry (
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  log TEXT NOT NULL CHECK (log IN ('key', 'roster')),
+  seq INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (tenant, log, seq)
+) STRICT;
+CREATE INDEX entry_by_id ON entry (tenant, log, id);
+
+CREATE TABLE roster_mention (
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  device TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (tenant, device, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roster_snapshot (
+  tenant INTEGER PRIMARY KEY REFERENCES tenant,
+  seq INTEGER NOT NULL,
+  json TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE checkpoint (
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  operator TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (tenant, operator)
+) STRICT;
+
+CREATE TABLE device (
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  id TEXT NOT NULL,
+  sig TEXT,
+  request BLOB,
+  proof TEXT,
+  seen_at INTEGER NOT NULL,
+  in_roster INTEGER NOT NULL DEFAULT 0,
+  removed INTEGER NOT NULL DEFAULT 0,
+  receipts INTEGER NOT NULL DEFAULT 0,
+  inventory BLOB,
+  PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX device_pending ON device (tenant) WHERE in_roster = 0 AND removed = 0;
+
+CREATE TABLE job (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  id TEXT NOT NULL,
+  batch TEXT NOT NULL,
+  digest BLOB NOT NULL,
+  submitted_at INTEGER NOT NULL,
+  targets INTEGER NOT NULL,
+  answered INTEGER NOT NULL DEFAULT 0,
+  envelope BLOB NOT NULL,
+  body BLOB NOT NULL,
+  reader_wraps BLOB NOT NULL,
+  UNIQUE (tenant, id)
+) STRICT;
+CREATE UNIQUE INDEX job_by_tenant_and_time ON job (tenant, submitted_at);
+CREATE INDEX job_by_time ON job (submitted_at);
+
+CREATE TABLE delivery (
+  job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+  place INTEGER NOT NULL,
+  tenant INTEGER NOT NULL,
+  device TEXT NOT NULL,
+  wrap BLOB NOT NULL,
+  state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'taken', 'answered', 'expired')),
+  note TEXT,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX delivery_by_device ON delivery (job, device);
+CREATE INDEX delivery_queue ON delivery (tenant, device, job) WHERE state = 'queued';
+CREATE INDEX delivery_expiry ON delivery (expires_at) WHERE state = 'queued';
+
+CREATE TABLE receipt (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  device TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  job TEXT NOT NULL,
+  is_foreign INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  received_at INTEGER NOT NULL,
+  UNIQUE (tenant, device, seq)
+) STRICT;
+CREATE INDEX receipt_by_job ON receipt (tenant, job, device, seq);
+CREATE INDEX receipt_foreign ON receipt (tenant, device) WHERE is_foreign = 1;
+CREATE INDEX receipt_by_time ON receipt (received_at);
+
+CREATE TABLE result (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  device TEXT NOT NULL,
+  job TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  received INTEGER NOT NULL DEFAULT 0,
+  started_at INTEGER NOT NULL,
+  receipt INTEGER REFERENCES receipt ON DELETE CASCADE
+) STRICT;
+CREATE UNIQUE INDEX result_upload ON result (tenant, device, job) WHERE receipt IS NULL;
+CREATE INDEX result_by_receipt ON result (receipt);
+
+CREATE TABLE result_part (
+  result INTEGER NOT NULL REFERENCES result ON DELETE CASCADE,
+  at INTEGER NOT NULL,
+  tenant INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (result, at)
+) STRICT;
+
+CREATE TRIGGER job_counted AFTER INSERT ON job BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes + length(NEW.envelope) + length(NEW.body) WHERE n = NEW.tenant;
+END;
+CREATE TRIGGER job_uncounted AFTER DELETE ON job BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes - length(OLD.envelope) - length(OLD.body) WHERE n = OLD.tenant;
+END;
+CREATE TRIGGER receipt_counted AFTER INSERT ON receipt BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes + length(NEW.bytes) WHERE n = NEW.tenant;
+END;
+CREATE TRIGGER receipt_uncounted AFTER DELETE ON receipt BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes - length(OLD.bytes) WHERE n = OLD.tenant;
+END;
+CREATE TRIGGER result_counted AFTER INSERT ON result_part BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes + length(NEW.bytes) WHERE n = NEW.tenant;
+END;
+CREATE TRIGGER result_uncounted AFTER DELETE ON result_part BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes - length(OLD.bytes) WHERE n = OLD.tenant;
+END;
