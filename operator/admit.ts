@@ -1,16 +1,14 @@
 // Admitting devices into the roster: at once those that prove an `auto` token, by hand the others; and the tokens' secrets.
-import { fromBase64url, toBase64url } from "../protocol/bytes.ts";
+import { fromBase64url } from "../protocol/bytes.ts";
 import { checkProof } from "../protocol/enrolment.ts";
-import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { type RosterToken, usableToken } from "../protocol/roster.ts";
-import { type Random, wrapKey } from "../protocol/seal.ts";
-import { thumbprint } from "../protocol/signature.ts";
 import { appendChanges, type RosterChange } from "./append.ts";
 import { freeName } from "./device-name.ts";
 import { type ListedDevice, listDevices } from "./listed-devices.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Session } from "./session.ts";
+import { rewrapChanges, type TokenReader, tokenSecret } from "./token-secret.ts";
 
 export type Admitted = { readonly name: string; readonly host: string };
 
@@ -24,10 +22,17 @@ export async function admitPending(session: Session, keys: Keyring): Promise<rea
   const admitted = new Map<string, Admitted>();
   await appendChanges(session, keys, async () => {
     admitted.clear();
-    const secrets = await tokenSecrets(usableTokens(session), keys);
+    const secrets = await tokenSecrets(usableTokens(session), readerOf(session, keys));
     return planAdmissions(session, secrets, { listed, admitted });
   });
   return [...admitted.values()];
+}
+
+/** Seals the tokens that may still admit to colleagues who could not open them yet. */
+export async function shareTokens(session: Session, keys: Keyring): Promise<void> {
+  if (usableTokens(session).length === 0) return;
+  const reader = readerOf(session, keys);
+  await appendChanges(session, keys, () => rewrapChanges(session, usableTokens(session), reader));
 }
 
 /** The tokens of mode `auto` that may still admit. */
@@ -39,10 +44,10 @@ function usableTokens(session: Session): readonly RosterToken[] {
 /** By the token's id; those that this operator can open. */
 type TokenSecrets = ReadonlyMap<string, Uint8Array>;
 
-async function tokenSecrets(tokens: readonly RosterToken[], keys: Keyring): Promise<TokenSecrets> {
+async function tokenSecrets(tokens: readonly RosterToken[], reader: TokenReader): Promise<TokenSecrets> {
   const secrets = new Map<string, Uint8Array>();
   for (const token of tokens) {
-    const secret = await tokenSecret(token, keys);
+    const secret = await tokenSecret(token, reader);
     if (secret !== undefined) secrets.set(token.token, secret);
   }
   return secrets;
@@ -76,9 +81,17 @@ function provenToken({ roster }: Session, secrets: TokenSecrets, listed: ListedD
   return secret !== undefined && isProofOf(listed, secret) ? roster.tokens.get(request.token) : undefined;
 }
 
+function readerOf({ desk }: Session, keys: Keyring): TokenReader {
+  return { keys, access: desk.home.access.sealing };
+}
+
 /** Whether a device proved that it holds this token's secret. */
-export async function isProven(listed: ListedDevice, token: RosterToken, keys: Keyring): Promise<boolean> {
-  const secret = await tokenSecret(token, keys);
+export async function isProven(
+  session: Session,
+  keys: Keyring,
+  { listed, token }: { readonly listed: ListedDevice; readonly token: RosterToken },
+): Promise<boolean> {
+  const secret = await tokenSecret(token, readerOf(session, keys));
   return secret !== undefined && isProofOf(listed, secret);
 }
 
@@ -122,22 +135,4 @@ export function admission(
     request: requestId,
     ...token,
   };
-}
-
-/** A token's secret sealed to every active operator; the wrap's use names the token's id where a job's names its statement. */
-export function sealToken(
-  secret: Uint8Array,
-  { token, state, random }: { token: string; state: KeyLogState; random: Random },
-): { to: string; wrap: string }[] {
-  return state.operators.map(({ enc }) => {
-    const recipient = keyBytes(enc);
-    const wrap = wrapKey(secret, { recipient, use: { purpose: "token", statement: token }, random });
-    return { to: thumbprint(recipient, "X25519"), wrap: toBase64url(wrap) };
-  });
-}
-
-async function tokenSecret({ token, wraps }: RosterToken, keys: Keyring): Promise<Uint8Array | undefined> {
-  const own = wraps.find(({ to }) => to === thumbprint(keys.sealingKey, "X25519"));
-  const wrap = own === undefined ? undefined : fromBase64url(own.wrap);
-  return wrap && (await keys.unwrap(wrap, { purpose: "token", statement: token }));
 }

@@ -8,9 +8,15 @@ export async function askSecret(world: World, message: string): Promise<string> 
   return orInterrupted(password({ message, mask: false }, streams(world)));
 }
 
-export async function askYes(world: World, message: string): Promise<boolean> {
+export async function askYes(world: World, message: string, unlessSaid = false): Promise<boolean> {
   const { confirm } = await import("@inquirer/prompts");
-  return orInterrupted(confirm({ message, default: false }, streams(world)));
+  return orInterrupted(confirm({ message, default: unlessSaid }, streams(world)));
+}
+
+/** Asks for a line that may be seen. */
+export async function askLine(world: World, message: string, signal?: AbortSignal): Promise<string> {
+  const { input } = await import("@inquirer/prompts");
+  return orInterrupted(input({ message }, { ...streams(world), ...(signal === undefined ? {} : { signal }) }));
 }
 
 /**

@@ -1,8 +1,10 @@
 // The commands, their options and their help; each command's own code is loaded when it is called.
 import { Command, Option } from "commander";
 import { addDeviceCommands } from "./cli-devices.ts";
+import { addKeyCommands } from "./cli-keys.ts";
 import { addJobCommands } from "./cli-jobs.ts";
-import { addExample, type SetExitCode, withCommon } from "./cli-common.ts";
+import { addSessionCommands } from "./cli-session.ts";
+import { addExample, type SetExitCode, withCommon, withNewKey } from "./cli-common.ts";
 import { VERSION } from "./version.ts";
 import { count, listed, repeated } from "./quantity.ts";
 import type { World } from "./world.ts";
@@ -24,8 +26,10 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
   ]);
   addInit(cli, world);
   addPackage(cli, world);
+  addKeyCommands(cli, world, setExitCode);
   addDeviceCommands(cli, world);
   addJobCommands(cli, world, setExitCode);
+  addSessionCommands(cli, world);
   addVerify(cli, world, setExitCode);
   addCompletion(cli, world);
   for (const command of cli.commands) inherit(command, cli);
@@ -45,11 +49,9 @@ function addInit(cli: Command, world: World): void {
     .requiredOption("--claim <code>", "a claim code that the relay printed")
     .requiredOption("--org <name>", "the organisation's name")
     .requiredOption("--name <person>", "your name, as colleagues will see it")
-    .option("--passphrase-only", "derive the key from the passphrase alone: no setup code, a far stronger passphrase")
-    .option("--acknowledge", "I have read that a lost passphrase cannot be restored")
     .action(async (options) => (await import("./commands/init.ts")).init(world, options));
   addExample(command, ["keybound init --relay wss://relay.example --claim 7K2M-Q9TX --org Acme --name 'Ada Lovelace'"]);
-  cli.addCommand(withCommon(command));
+  cli.addCommand(withCommon(withNewKey(command)));
 }
 
 function addPackage(cli: Command, world: World): void {

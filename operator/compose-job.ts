@@ -1,10 +1,12 @@
-// From what an operator asks for to signed jobs: one body, sealed once, and a manifest for every 256 devices.
+// From what an operator asks for to signed jobs: one body, sealed once, and a manifest for every 256 devices that ask for as
+// many signatures.
 import { toBase64url } from "../protocol/bytes.ts";
 import { readEnvelope, statementId } from "../protocol/envelope.ts";
 import type { JobManifest } from "../protocol/job.ts";
 import { type JobBody, readBody, writeBody } from "../protocol/job-body.ts";
-import { type KeyLogState, keyBytes, type Operator } from "../protocol/key-state.ts";
+import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
 import { MAX_READERS, MAX_TARGETS } from "../protocol/limits.ts";
+import { jobThreshold } from "../protocol/policy.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import { CONTENT_KEY_BYTES, type Random, wrapKey } from "../protocol/seal.ts";
 import { sealStream } from "../protocol/stream.ts";
@@ -34,6 +36,8 @@ export type ComposedJob = {
   readonly manifest: JobManifest;
   readonly statement: string;
   readonly targets: readonly RosterDevice[];
+  /** How many people have to sign it: each of its devices asks for as many. */
+  readonly needed: number;
   /** The parts of a `submit` frame: envelope, sealed body, wraps for targets, wraps for readers. */
   readonly parts: readonly Uint8Array[];
 };
@@ -47,10 +51,21 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
   const sealed = sealStream(contentKey, bytes);
   const shared = { batch: toBase64url(random(16)), body: named, expiresInMs: request.expiresInMs, contentKey, sealed };
   const jobs: ComposedJob[] = [];
-  for (let at = 0; at < request.targets.length; at += MAX_TARGETS) {
-    jobs.push(await composeOne(request.targets.slice(at, at + MAX_TARGETS), shared, signing));
+  for (const [needed, targets] of byNeed(request.targets, signing.state)) {
+    for (let at = 0; at < targets.length; at += MAX_TARGETS) {
+      jobs.push(await composeOne({ targets: targets.slice(at, at + MAX_TARGETS), needed }, shared, signing));
+    }
   }
   return jobs;
+}
+
+/** Devices that ask for as many signatures together, those that ask for fewest first. */
+function byNeed(
+  targets: readonly RosterDevice[],
+  { policy }: KeyLogState,
+): readonly (readonly [number, readonly RosterDevice[]])[] {
+  const groups = Map.groupBy(targets, (device) => jobThreshold(policy, { kind: "run", class: device.class }));
+  return [...groups].toSorted(([a], [b]) => a - b);
 }
 
 type Shared = Pick<JobManifest, "batch" | "body"> & {
@@ -59,7 +74,11 @@ type Shared = Pick<JobManifest, "batch" | "body"> & {
   readonly sealed: Uint8Array;
 };
 
-async function composeOne(targets: readonly RosterDevice[], shared: Shared, signing: Signing): Promise<ComposedJob> {
+async function composeOne(
+  { targets, needed }: Pick<ComposedJob, "targets" | "needed">,
+  shared: Shared,
+  signing: Signing,
+): Promise<ComposedJob> {
   const { state, now, random } = signing;
   const manifest: JobManifest = {
     tenant: state.tenant,
@@ -73,7 +92,7 @@ async function composeOne(targets: readonly RosterDevice[], shared: Shared, sign
     notBefore: now,
     expiresAt: now + shared.expiresInMs,
     keyHead: state.head,
-    readers: readersOf(signing),
+    readers: readersOf({ ...signing, needed }),
   };
   const envelope = await signStatement("job", encodeStrict(manifest), [signing.signer]);
   const statement = statementId(readEnvelope(envelope));
@@ -81,18 +100,20 @@ async function composeOne(targets: readonly RosterDevice[], shared: Shared, sign
   const wraps = [...targets.map(({ enc }) => enc), ...manifest.readers].map((key) =>
     wrapKey(shared.contentKey, { recipient: keyBytes(key), use, random }),
   );
-  return { manifest, statement, targets, parts: [envelope, shared.sealed, ...wraps] };
+  return { manifest, statement, targets, needed, parts: [envelope, shared.sealed, ...wraps] };
 }
 
-function isAuditor({ role }: Operator): boolean {
-  return role === "auditor";
-}
+type Readers = Pick<Signing, "state" | "operator" | "access"> & { readonly needed?: number };
 
-/** Who may read body and output: this client, its operator, then auditors and admins, as many as a manifest takes. */
-export function readersOf({ state, operator, access }: Pick<Signing, "state" | "operator" | "access">): string[] {
+/**
+ * Who may read body and output: this client, its operator, then auditors and admins, as many as a manifest takes; under a job
+ * that needs another signature then operators too, because whoever co-signs has to see what.
+ */
+export function readersOf({ state, operator, access, needed = 1 }: Readers): string[] {
   const own = state.operators.filter((one) => one.operator === operator);
-  const others = state.operators.filter((one) => one.operator !== operator && one.role !== "operator");
-  const ordered = [...own, ...others.filter(isAuditor), ...others.filter((one) => !isAuditor(one))];
+  const others = state.operators.filter((one) => one.operator !== operator);
+  const roles = needed > 1 ? (["auditor", "admin", "operator"] as const) : (["auditor", "admin"] as const);
+  const ordered = [...own, ...roles.flatMap((role) => others.filter((one) => one.role === role))];
   const keys = [toBase64url(access), ...ordered.map(({ enc }) => enc)];
   return [...new Set(keys)].slice(0, MAX_READERS);
 }

@@ -168,6 +168,41 @@ export const FAULTS = {
     says: "what was streamed is not what the device signed",
     hint: "believe the signed output; the device or another reader of the job changed the stream",
   },
+  // Signing second
+  "proposal-unknown": {
+    says: "nothing of this id waits for a signature",
+    hint: "keybound cosign shows what waits; it may have been carried out or rejected, or its time is over",
+  },
+  "proposal-ambiguous": { says: "more than one proposal is meant", hint: "use more of its id" },
+  "proposal-stale": {
+    says: "the key log has grown since this was proposed, so it has no place any more",
+    hint: "it was dropped: have it made again",
+  },
+  "proposal-target": {
+    says: "the proposed job is for a device that the roster does not have",
+    hint: "it was removed, or somebody made the job by other means: have it proposed anew for devices of the roster",
+  },
+  "proposal-sealed": {
+    says: "the proposed job is not sealed to your key, so you could not see what you sign",
+    hint: "your key is newer than the proposal, or it has too many readers: have it proposed again",
+  },
+  "proposal-done": { says: "this job was sent already", hint: "keybound job show has its answers" },
+  "signed-already": {
+    says: "you have signed this, and one person counts once",
+    hint: "somebody else has to sign: keybound cosign shows how many are missing",
+  },
+  "cannot-sign": {
+    says: "your signature does not count under a job",
+    hint: "auditors sign none, and a key signs until its end: an admin changes roles, keybound key change renews a key",
+  },
+  "signers-missing": {
+    says: "the policy asks for more signatures under this job than there are people who can sign",
+    hint: "an admin adds people, or lowers the count: keybound policy",
+  },
+  "policy-moved": {
+    says: "somebody else changed the policy meanwhile",
+    hint: "nothing was signed: look at it again, then repeat",
+  },
   // The home folder and files
   "home-missing": { says: "there is no operator's home here", hint: "keybound init, or choose another with --home" },
   "home-exists": {

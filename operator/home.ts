@@ -95,14 +95,16 @@ export function makeHomeFolder(folder: string): void {
   }
 }
 
-/** Writes a home's files, the config last: a crash before that leaves no home. */
+/** Writes a home's files, the config last: a crash before that leaves no home. Without `access` the access key stays. */
 export function writeHome(
   folder: string,
-  { config, setupSecret, access }: { config: Config; setupSecret: Uint8Array | undefined; access: AccessSeeds },
+  { config, setupSecret, access }: { config: Config; setupSecret: Uint8Array | undefined; access?: AccessSeeds },
 ): void {
   if (setupSecret !== undefined) write(join(folder, SETUP_SECRET), `${toBase64url(setupSecret)}\n`);
-  const keys = { version: 1, seed: toBase64url(access.seed), sealing: toBase64url(access.sealing) };
-  write(join(folder, ACCESS_KEY), `${JSON.stringify(keys)}\n`);
+  if (access !== undefined) {
+    const keys = { version: 1, seed: toBase64url(access.seed), sealing: toBase64url(access.sealing) };
+    write(join(folder, ACCESS_KEY), `${JSON.stringify(keys)}\n`);
+  }
   writeConfig(folder, config);
 }
 

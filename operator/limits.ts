@@ -22,6 +22,17 @@ export const KEY_END_WARNING_MS = 30 * DAY;
 export const MAX_APPEND_TRIES = 4;
 /** A key event that waits for colleagues: they look in within a week, and any other entry makes it void anyway. */
 export const PROPOSAL_LIFETIME_MS = 7 * DAY;
+/** How often one request may be called up: each time is one guess in a million for whoever stands between. */
+export const MAX_REQUEST_SESSIONS = 3;
+/** After that a person waits this long before they ask again. */
+export const REQUEST_REST_MS = 60 * MINUTE;
+/** Wrong digits within a month after which only long codes are taken. */
+export const MAX_MISMATCHES_A_MONTH = 10;
+export const MISMATCH_MEMORY_MS = 30 * DAY;
+/** A proposed job that ends sooner may not reach its devices: whoever signs it second is told. */
+export const COSIGN_HURRY_MS = 10 * MINUTE;
+/** How often a client that waits for a co-signature asks, besides at each push that something changed. */
+export const COSIGN_POLL_MS = 30 * SECOND;
 /** A recovery file takes 1.5 KiB. */
 export const MAX_RECOVERY_FILE_BYTES = 64 * 1024;
 /** Wrong or weak passphrases at a prompt before a command gives up. */
@@ -54,6 +65,8 @@ export const MAX_HOLDER_LINE_BYTES = 192 * 1024;
 export const MAX_HOLDER_CONNECTIONS = 32;
 /** A request and its answer are on one machine and take milliseconds; who takes longer is hung up on. */
 export const HOLDER_PATIENCE_MS = 5 * SECOND;
+/** How long a new key holder waits for the one before, which was told to end and does so at once. */
+export const HOLDER_TURN_MS = 2 * SECOND;
 /** A start of the program, on a machine that is busy. */
 export const HOLDER_START_MS = 20 * SECOND;
 /** How often the key holder looks at the clocks and whether its user is still there, */

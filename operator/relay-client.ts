@@ -23,7 +23,7 @@ type Waiting = { readonly resolve: (message: Message) => void; readonly reject: 
 
 export type Login = {
   readonly tenant: string;
-  readonly role: "operator" | "access";
+  readonly role: "operator" | "access" | "newcomer";
   readonly signer: Signer;
   /** For the role `access`: the grant's envelope. */
   readonly grant?: Uint8Array;
@@ -101,6 +101,11 @@ export class RelayClient {
       clearTimeout(timer);
       this.#waiting.delete(rid);
     }
+  }
+
+  /** Pushes that have come and that nobody has listened to yet; they are not handed over again. */
+  takePushes(): readonly Message[] {
+    return this.#heldPushes.splice(0);
   }
 
   /** Hands over pushes, those that came before at once; `onEnd` is called when the connection ends of itself. */

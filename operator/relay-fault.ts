@@ -8,8 +8,13 @@ const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOS
 /** The relay's own errors that have a fault of their own. */
 const NAMED: Readonly<Record<string, FaultCode>> = {
   "claim-unknown": "claim-refused",
+  "tenant-unknown": "pin-unknown",
+  "request-unknown": "request-unknown",
+  "request-rejected": "request-rejected",
+  "newcomer-away": "newcomer-away",
   "device-unknown": "device-unknown",
   "job-unknown": "job-unknown",
+  "proposal-unknown": "proposal-unknown",
 };
 
 /** A failed dial or a broken connection. */

@@ -2,11 +2,14 @@
 import { Fault } from "./fault.ts";
 
 export type KeyMode = "setup" | "passphrase";
+/** `file`: of a recovery file, at which whoever finds it can guess as fast as they can. */
+export type PassphraseUse = KeyMode | "file";
 
 /** What a passphrase must reach: with a setup secret a thief of it must guess, without one the relay can guess at its leisure. */
 const RULES = {
   setup: { minChars: 8, minGuesses: 1e8 },
   passphrase: { minChars: 15, minGuesses: 1e18 },
+  file: { minChars: 8, minGuesses: 1e10 },
 } as const;
 
 /** Beyond this the estimator adds nothing and takes long. */
@@ -21,7 +24,7 @@ export type Strength = { readonly isStrong: boolean; readonly guesses: number; r
  */
 export async function strengthOf(
   passphrase: string,
-  { mode, known }: { readonly mode: KeyMode; readonly known: readonly string[] },
+  { mode, known }: { readonly mode: PassphraseUse; readonly known: readonly string[] },
 ): Promise<Strength> {
   const { minChars, minGuesses } = RULES[mode];
   const chars = Array.from(passphrase).length;
@@ -38,7 +41,7 @@ export async function strengthOf(
 /** Throws `passphrase-weak` with the reasons. */
 export async function checkStrength(
   passphrase: string,
-  rule: { readonly mode: KeyMode; readonly known: readonly string[] },
+  rule: { readonly mode: PassphraseUse; readonly known: readonly string[] },
 ): Promise<void> {
   const { isStrong, why } = await strengthOf(passphrase, rule);
   if (!isStrong) throw new Fault("passphrase-weak", why.join("; "));

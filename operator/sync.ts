@@ -7,11 +7,14 @@ import type { KeyLogState } from "../protocol/key-state.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
 import { judgeRosterEvent, type Roster } from "../protocol/roster.ts";
 import type { LogName } from "../protocol/wire.ts";
-import type { KeyEntry } from "./cache.ts";
+import type { Cache, KeyEntry } from "./cache.ts";
 import type { Desk } from "./desk.ts";
 import { Fault } from "./fault.ts";
 import { MAX_SYNC_PAGES } from "./limits.ts";
 import type { RelayClient } from "./relay-client.ts";
+
+/** Where a judged key log is kept, and whose it has to be. */
+export type LogDesk = { readonly cache: Cache; readonly tenant: string };
 
 export type Synced = { readonly state: KeyLogState; readonly roster: Roster };
 /** Heads that the relay claims; equal to ours, they save the asking. */
@@ -19,17 +22,23 @@ type Claims = { readonly keyHead?: LogPlace; readonly rosterHead?: LogPlace };
 
 /** Judges what is new in both logs and keeps it. A roster entry may name key events that came meanwhile: then once more. */
 export async function syncLogs(desk: Desk, client: RelayClient, claims: Claims | undefined): Promise<Synced> {
-  const state = await syncKeyLog(desk, client, claims?.keyHead);
+  const log: LogDesk = { cache: desk.cache, tenant: desk.home.config.tenant };
+  const state = await syncKeyLog(log, client, claims?.keyHead);
   try {
     return { state, roster: await syncRoster(desk, client, { state, claim: claims?.rosterHead }) };
   } catch (error) {
     if (!(error instanceof Refusal && error.code === "log-gap")) throw error;
-    const later = await syncKeyLog(desk, client, undefined);
+    const later = await syncKeyLog(log, client, undefined);
     return { state: later, roster: await syncRoster(desk, client, { state: later, claim: undefined }) };
   }
 }
 
-async function syncKeyLog(desk: Desk, client: RelayClient, claim: LogPlace | undefined): Promise<KeyLogState> {
+/** Judges what is new in the key log and keeps it. Nothing is asked where the relay claims the head that is known. */
+export async function syncKeyLog(
+  desk: LogDesk,
+  client: RelayClient,
+  claim: LogPlace | undefined,
+): Promise<KeyLogState> {
   const pinned = desk.cache.keyState();
   if (pinned !== undefined && isSame(pinned.head, claim)) return pinned;
   const entries = await readLog(client, "key", pinned?.head.seq ?? 0);
@@ -53,13 +62,13 @@ async function syncKeyLog(desk: Desk, client: RelayClient, claim: LogPlace | und
   return state;
 }
 
-async function judgeFromStart(desk: Desk, entries: readonly Uint8Array[]): Promise<KeyLogState> {
+async function judgeFromStart(desk: LogDesk, entries: readonly Uint8Array[]): Promise<KeyLogState> {
   const { judgeEvent, judgeGenesis } = await import("../protocol/key-log.ts");
   const { admitKey } = await import("../protocol/key-admission.ts");
   const [first, ...later] = entries;
   if (first === undefined) throw new Fault("relay-behind", "it has no key log of this organisation");
   const genesis = judgeGenesis(first, admitKey);
-  if (genesis.id !== desk.home.config.tenant) throw refuse("tenant-other", `tenant ${genesis.id}`);
+  if (genesis.id !== desk.tenant) throw refuse("tenant-other", `tenant ${genesis.id}`);
   const judged = [{ judged: genesis, bytes: first }];
   for (const bytes of later)
     judged.push({ judged: judgeEvent((judged.at(-1)?.judged ?? genesis).state, bytes, admitKey), bytes });
@@ -76,7 +85,7 @@ function entryOf({ state, id }: Judged, bytes: Uint8Array): KeyEntry {
 }
 
 /** Keeps a second entry at a place as evidence, if somebody of this log signed it. */
-async function noteFork(desk: Desk, state: KeyLogState, bytes: Uint8Array): Promise<void> {
+async function noteFork(desk: LogDesk, state: KeyLogState, bytes: Uint8Array): Promise<void> {
   const { noteFork: noted } = await import("../protocol/key-log.ts");
   const after = noted(state, bytes, desk.cache.keyView(state).idAt);
   if (after !== state) desk.cache.keepKeyState(after);

@@ -2,7 +2,7 @@
 // admits devices that prove their token, and vouches for the log by a checkpoint.
 import type { Checkpoint } from "../protocol/checkpoint.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
-import { admitPending } from "./admit.ts";
+import { admitPending, shareTokens } from "./admit.ts";
 import { type Desk, say } from "./desk.ts";
 import { Fault } from "./fault.ts";
 import type { FoundKeys } from "./find-keys.ts";
@@ -79,8 +79,14 @@ export function keyEndWords(notAfter: number, now: number): string | undefined {
     : `your key ends on ${end}: devices refuse its jobs from then on`;
 }
 
+/** An auditor's word counts for no log and no device. */
+function isAuditor({ desk, state }: Session): boolean {
+  return ownOperator(state, desk.home.config.operator).role === "auditor";
+}
+
 /** Signs that this client knows the heads that it knows. */
 export async function sendCheckpoint({ session, keys }: Unlocked): Promise<void> {
+  if (isAuditor(session)) return;
   const { state, roster } = session;
   const rosterHead = roster.head === undefined ? {} : { rosterHead: roster.head };
   const checkpoint: Checkpoint = { tenant: state.tenant, keyHead: state.head, ...rosterHead, time: session.now };
@@ -89,6 +95,8 @@ export async function sendCheckpoint({ session, keys }: Unlocked): Promise<void>
 }
 
 async function admitAndSay({ session, keys }: Unlocked): Promise<void> {
+  if (isAuditor(session)) return;
+  await shareTokens(session, keys);
   for (const { name, host } of await admitPending(session, keys)) {
     say(session.desk.world, `admitted ${name} (${host}), which proved its package's token`);
   }

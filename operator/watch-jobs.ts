@@ -59,7 +59,9 @@ export class JobWatch {
   readonly #watcher: Watcher;
   readonly #entries = new Map<string, Entry>();
   readonly #done = Promise.withResolvers<void>();
+  readonly #given = new Set<string>();
   #left: number;
+  #onWaitingNews: () => void = () => undefined;
 
   constructor(session: Session, jobs: readonly WatchedJob[], watcher: Watcher) {
     this.#session = session;
@@ -96,6 +98,29 @@ export class JobWatch {
     return [...this.#entries.values()];
   }
 
+  /** Calls back when the relay says that something about what waits for signatures has changed. */
+  onWaitingNews(callback: () => void): void {
+    this.#onWaitingNews = callback;
+  }
+
+  /** Takes what the relay tells as if it had been pushed: of a job that went on before it was watched. */
+  take(message: Message): void {
+    this.#onPush(message);
+  }
+
+  /** Waits no longer for the devices of a job, which have no result then. */
+  giveUp(job: string): void {
+    if (this.#given.has(job)) return;
+    this.#given.add(job);
+    for (const { target, result } of this.#entries.values()) {
+      if (target.job === job && result === undefined) this.#countDown();
+    }
+  }
+
+  #countDown(): void {
+    if (--this.#left === 0) this.#done.resolve();
+  }
+
   #add(job: WatchedJob, device: RosterDevice): void {
     const { sealing } = this.#session.desk.home.access;
     const { statement, manifest, outputBytes } = job;
@@ -111,6 +136,7 @@ export class JobWatch {
 
   #onPush(message: Message): void {
     const { header } = message;
+    if (header.type === "waiting-news") return this.#onWaitingNews();
     if (!("job" in header) || !("device" in header)) return;
     const entry = this.#entries.get(keyOf(header.job, header.device));
     if (entry === undefined) return;
@@ -174,7 +200,7 @@ export class JobWatch {
     entry.result = result;
     const told = { stdout: entry.live.size("stdout"), stderr: entry.live.size("stderr") };
     this.#watcher.onResult(entry.target, result, told);
-    if (isFirst && --this.#left === 0) this.#done.resolve();
+    if (isFirst && !this.#given.has(entry.target.job)) this.#countDown();
   }
 }
 

@@ -50,6 +50,8 @@ export const MAX_CARRIED_CHARS = 8 * KIB;
 export const LONG_CODE_CHARS = 20;
 /** The six digits are good this long: two people find each other on the telephone. */
 export const MAX_APPROVAL_MS = 600 * SECOND;
+/** Short codes typed wrong that a roster shows; ten within a month are the most that counts. */
+export const MAX_MISMATCHES = 32;
 export const MAX_NAME_CHARS = 64;
 export const MAX_REASON_CHARS = 256;
 export const MAX_RECOVERY_DELAY_MS = 30 * DAY;

@@ -1,6 +1,6 @@
 // The entries of a roster, as they are signed: devices, their names and classes, groups, enrolment tokens (SPEC 5.1).
 import * as v from "valibot";
-import { Digest, Id, LogPlace, readFields, SealingKey, Seq, Time, Word, whole } from "./fields.ts";
+import { Digest, Id, LogPlace, Name, readFields, SealingKey, Seq, Time, Word, whole } from "./fields.ts";
 import { fromBase64url } from "./bytes.ts";
 import { MAX_EVENT_BYTES, MAX_GROUP_CHANGE, MAX_OPERATORS, MAX_TOKEN_USES, WRAP_BYTES } from "./limits.ts";
 
@@ -11,6 +11,7 @@ const Wrap = v.pipe(
   v.string(),
   v.check((spelling) => fromBase64url(spelling)?.length === WRAP_BYTES, `unpadded base64url of ${WRAP_BYTES} bytes`),
 );
+const Wraps = v.pipe(v.array(v.strictObject({ to: Digest, wrap: Wrap })), v.maxLength(MAX_OPERATORS));
 const Groups = v.pipe(v.array(Word), v.maxLength(8));
 const Devices = v.pipe(v.array(Digest), v.maxLength(MAX_GROUP_CHANGE));
 
@@ -48,8 +49,12 @@ const RosterEvent = v.variant("type", [
     class: Word,
     groups: Groups,
     /** The token's secret, sealed to operators' encryption keys (thumbprints in `to`). */
-    wraps: v.pipe(v.array(v.strictObject({ to: Digest, wrap: Wrap })), v.maxLength(MAX_OPERATORS)),
+    wraps: Wraps,
   }),
+  /** A token's secret, sealed by somebody who can open it to those who cannot: keys that came since. */
+  v.strictObject({ ...chained, type: v.literal("token.wrap"), token: Id, wraps: Wraps }),
+  /** An admin typed other digits than this request for a key shows (SPEC 4.9). */
+  v.strictObject({ ...chained, type: v.literal("code.mismatch"), request: Digest, name: Name }),
   /** Pins the key log's place, so that nobody who lost a key since can write below it. */
   v.strictObject({ ...chained, type: v.literal("anchor") }),
 ]);

@@ -3,7 +3,7 @@ import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./env
 import type { LogPlace } from "./fields.ts";
 import { type KeyTerm, keyBytes, policyAt, termAt } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
-import { MAX_ROSTER_EVENTS } from "./limits.ts";
+import { MAX_MISMATCHES, MAX_OPERATORS, MAX_ROSTER_EVENTS } from "./limits.ts";
 import { jobThreshold } from "./policy.ts";
 import { refuse } from "./refusal.ts";
 import { type RosterEvent, readRosterEvent } from "./roster-event.ts";
@@ -38,7 +38,12 @@ export type Roster = {
   readonly tokens: Map<string, RosterToken>;
   /** Devices that were removed and not admitted by hand since. */
   readonly removed: Set<string>;
+  /** The newest short codes that were typed wrong. */
+  readonly mismatches: Mismatch[];
 };
+
+/** An admin typed other digits than a request shows: somebody may stand between two people. */
+export type Mismatch = { readonly request: string; readonly name: string; readonly by: string; readonly time: number };
 
 export function emptyRoster(tenant: string): Roster {
   return {
@@ -50,6 +55,7 @@ export function emptyRoster(tenant: string): Roster {
     groups: new Map(),
     tokens: new Map(),
     removed: new Set(),
+    mismatches: [],
   };
 }
 
@@ -62,6 +68,7 @@ export type RosterSnapshot = {
   readonly groups: readonly (readonly [string, readonly string[]])[];
   readonly tokens: readonly RosterToken[];
   readonly removed: readonly string[];
+  readonly mismatches?: readonly Mismatch[];
 };
 
 export function snapshotRoster(roster: Roster): RosterSnapshot {
@@ -73,6 +80,7 @@ export function snapshotRoster(roster: Roster): RosterSnapshot {
     groups: [...roster.groups].map(([group, devices]) => [group, [...devices]] as const),
     tokens: [...roster.tokens.values()],
     removed: [...roster.removed],
+    mismatches: [...roster.mismatches],
   };
 }
 
@@ -86,6 +94,7 @@ export function restoreRoster(snapshot: RosterSnapshot): Roster {
     groups: new Map(snapshot.groups.map(([group, devices]) => [group, new Set(devices)])),
     tokens: new Map(snapshot.tokens.map((token) => [token.token, token])),
     removed: new Set(snapshot.removed),
+    mismatches: [...(snapshot.mismatches ?? [])],
   };
 }
 
@@ -104,7 +113,7 @@ export function judgeRosterEvent(
   }
   const needed = signersNeeded(roster, event, keyLog);
   if (signers.size < needed) throw refuse("signers-few", `${signers.size} of ${needed} operators signed`);
-  const applyChange = planned(roster, event);
+  const applyChange = planned(roster, event, signers);
   const id = statementId(envelope);
   applyChange();
   roster.head = { seq: event.seq, id };
@@ -164,7 +173,7 @@ function signersNeeded(roster: Roster, event: RosterEvent, { state }: KeyLogView
 }
 
 /** Checks what an entry asks for against the roster, and answers the change that it makes. */
-function planned(roster: Roster, event: RosterEvent): () => void {
+function planned(roster: Roster, event: RosterEvent, signers: ReadonlySet<string>): () => void {
   switch (event.type) {
     case "device.admit":
       return admission(roster, event);
@@ -183,6 +192,10 @@ function planned(roster: Roster, event: RosterEvent): () => void {
     case "token.add":
       if (roster.tokens.has(event.token)) throw refuse("log-no-change", `token ${event.token}`);
       return () => void roster.tokens.set(event.token, tokenOf(event));
+    case "token.wrap":
+      return rewrapping(roster, event);
+    case "code.mismatch":
+      return () => noteMismatch(roster, event, signers);
     case "anchor":
       return () => undefined;
     default:
@@ -207,6 +220,25 @@ function admission(roster: Roster, event: Extract<RosterEvent, { type: "device.a
     roster.removed.delete(device);
     for (const group of event.groups) groupOf(roster, group).add(device);
   };
+}
+
+/** The newest wraps first, one for each key, as many as a token may have. */
+function rewrapping(roster: Roster, { token: id, wraps }: Extract<RosterEvent, { type: "token.wrap" }>): () => void {
+  const token = roster.tokens.get(id);
+  if (token === undefined) throw refuse("roster-token-unknown", `token ${id}`);
+  const fresh = new Set(wraps.map(({ to }) => to));
+  const kept = token.wraps.filter(({ to }) => !fresh.has(to));
+  return () => void roster.tokens.set(id, { ...token, wraps: [...wraps, ...kept].slice(0, MAX_OPERATORS) });
+}
+
+/** Kept for the last thirty-two: they are shown to people, and ten within a month are the most that counts. */
+function noteMismatch(
+  roster: Roster,
+  { request, name, time }: Extract<RosterEvent, { type: "code.mismatch" }>,
+  signers: ReadonlySet<string>,
+): void {
+  roster.mismatches.push({ request, name, by: [...signers][0] ?? "", time });
+  if (roster.mismatches.length > MAX_MISMATCHES) roster.mismatches.shift();
 }
 
 /** A token that may admit one more device at this time. Throws a `token-*` refusal or `roster-token-unknown`. */

@@ -164,7 +164,7 @@ async function admissionWords({ session, keys }: Unlocked, pending: ListedDevice
   const { device, request } = pending;
   const token = request.token === undefined ? undefined : session.roster.tokens.get(request.token);
   const proof =
-    token !== undefined && (await isProven(pending, token, keys))
+    token !== undefined && (await isProven(session, keys, { listed: pending, token }))
       ? "It proved its package's token."
       : "It proved no token: compare its id with the one that `keybound-agent status` shows on the device.";
   const again = session.roster.removed.has(device) ? " It was removed before." : "";

@@ -1,17 +1,16 @@
 // `keybound job show`: one job as it was signed, and what each device proves to have done with it.
-import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { readEnvelopeOf } from "../../protocol/envelope.ts";
-import { type JobBody, readBody } from "../../protocol/job-body.ts";
+import type { JobBody } from "../../protocol/job-body.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
-import { openStream } from "../../protocol/stream.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { shortId } from "../device-name.ts";
 import { Fault, writeFault } from "../fault.ts";
 import { AT_START, type Followed } from "../follow-job.ts";
 import { findJob } from "../listed-jobs.ts";
+import { openBody, type SealedJob } from "../open-body.ts";
 import { plain } from "../present/escape.ts";
 import { noteWords, hasSucceeded } from "../present/result-words.ts";
 import { resultJson } from "../present/result-json.ts";
@@ -83,37 +82,13 @@ function receiptsByDevice(
   return new Map(answered.map(({ device }, index) => [device, partAt(receipts, index)]));
 }
 
-type Sealed = {
-  readonly sealed: Uint8Array;
-  readonly wraps: readonly Uint8Array[];
-  readonly own: readonly Reader[];
-};
-
-async function bodyOrRefusal(signed: SignedJob, parts: Sealed): Promise<JobBody | Refusal> {
+async function bodyOrRefusal(signed: SignedJob, parts: SealedJob): Promise<JobBody | Refusal> {
   try {
     return await openBody(signed, parts);
   } catch (error) {
     if (error instanceof Refusal) return error;
     throw error;
   }
-}
-
-/** The body, opened by a reader's key and held against the manifest. */
-async function openBody({ manifest, statement }: SignedJob, { sealed, wraps, own }: Sealed): Promise<JobBody> {
-  const use = { purpose: "job-body", statement } as const;
-  for (const reader of own) {
-    const wrap = wraps[placeAmong(manifest.readers, reader)];
-    const contentKey = wrap && (await reader.unwrap(wrap, use));
-    const bytes = contentKey && openStream(contentKey, sealed);
-    if (bytes === undefined) continue;
-    if (!isNamed(bytes, manifest.body)) throw refuse("body-digest", `${bytes.length} bytes`);
-    return readBody(bytes);
-  }
-  throw refuse("output-sealed", "the job's body is sealed to other readers");
-}
-
-function isNamed(bytes: Uint8Array, { sha256, size }: { sha256: string; size: number }): boolean {
-  return bytes.length === size && createHash("sha256").update(bytes).digest("base64url") === sha256;
 }
 
 type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly own: readonly Reader[] };

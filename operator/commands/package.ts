@@ -7,7 +7,7 @@ import { type Deployment, writePackage } from "../../protocol/deployment.ts";
 import { DEFAULT_DEPLOYMENT_LIFETIME_MS, DEFAULT_TOKEN_LIFETIME_MS } from "../../protocol/limits.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { encodeStrict } from "../../protocol/strict-json.ts";
-import { sealToken } from "../admit.ts";
+import { sealToken, tokenReaders } from "../token-secret.ts";
 import { appendChanges, type RosterChange } from "../append.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
@@ -135,7 +135,7 @@ function tokenChange(
     notAfter: terms.tokenNotAfter,
     class: terms.class,
     groups: [...terms.groups],
-    wraps: sealToken(tokenSecret, { token, state: session.state, random }),
+    wraps: sealToken(tokenSecret, { token, to: tokenReaders(session.state, session.desk.home.access.sealing), random }),
   };
 }
 

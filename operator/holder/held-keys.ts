@@ -5,15 +5,14 @@ import { thumbprint, verifySignature } from "../../protocol/signature.ts";
 import { Fault } from "../fault.ts";
 import type { Home } from "../home.ts";
 import type { Keyring } from "../keyring.ts";
-import type { World } from "../world.ts";
 import { askHolder } from "./ask-holder.ts";
-import { type HolderPlace, holderPlace } from "./place.ts";
+import { type HolderPlace, holderPlace, type HolderWorld } from "./place.ts";
 
 /** What a holder says of itself. */
 export type Held = { readonly keys: Keyring; readonly ageMs: number; readonly leftMs: number };
 
 /** The holder of this home, if one is up. */
-export async function findHolder({ folder }: Pick<Home, "folder">, world: World): Promise<Held | undefined> {
+export async function findHolder({ folder }: Pick<Home, "folder">, world: HolderWorld): Promise<Held | undefined> {
   const place = holderPlace(folder, world);
   const hello = await askHolder(place, { ask: "hello" });
   if (hello?.say !== "hello") return undefined;
@@ -29,12 +28,16 @@ export async function findHolder({ folder }: Pick<Home, "folder">, world: World)
 }
 
 /** Has the holder of this home end, if one is up, before it is this old. */
-export async function shortenHolder({ folder }: Pick<Home, "folder">, world: World, lifetimeMs: number): Promise<void> {
+export async function shortenHolder(
+  { folder }: Pick<Home, "folder">,
+  world: HolderWorld,
+  lifetimeMs: number,
+): Promise<void> {
   await askHolder(holderPlace(folder, world), { ask: "shorten", lifetimeMs });
 }
 
 /** Ends the holder of this home: its seeds are gone when this returns. Answers whether one was up. */
-export async function endHolder({ folder }: Pick<Home, "folder">, world: World): Promise<boolean> {
+export async function endHolder({ folder }: Pick<Home, "folder">, world: HolderWorld): Promise<boolean> {
   return (await askHolder(holderPlace(folder, world), { ask: "end" }))?.say === "done";
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { concat } from "../../protocol/bytes.ts";
 import { Fault } from "../fault.ts";
 import { tryLock } from "../home-lock.ts";
-import { HOLDER_PATIENCE_MS, HOLDER_TICK_MS } from "../limits.ts";
+import { HOLDER_TICK_MS, HOLDER_TURN_MS } from "../limits.ts";
 import { makePrivate } from "../stored-file.ts";
 import type { World } from "../world.ts";
 import { hasEnded } from "./login-session.ts";
@@ -51,7 +51,7 @@ async function readAll(stream: Readable): Promise<Uint8Array | undefined> {
 async function lockOf({ folder, lock }: StartTerms): Promise<Disposable | undefined> {
   if (!isOurs(folder)) throw new Fault("holder-unsafe", folder);
   makePrivate(lock);
-  for (let waitedMs = 0; waitedMs < HOLDER_PATIENCE_MS; waitedMs += LOCK_POLL_MS) {
+  for (let waitedMs = 0; waitedMs < HOLDER_TURN_MS; waitedMs += LOCK_POLL_MS) {
     const held = tryLock(lock);
     if (held !== undefined) return held;
     await sleep(LOCK_POLL_MS);

@@ -13,21 +13,23 @@ export const LoginSession = v.variant("by", [
 export type LoginSession = v.InferOutput<typeof LoginSession>;
 
 /**
- * The session of this process; `undefined` where none can be told: on another system, or where the process leads its
+ * The session of a process; `undefined` where none can be told: on another system, or where the process leads its
  * session itself, as in a container without a login.
  */
 export function loginSession({
   platform,
   id,
+  pid = process.pid,
   sessions = "/run/systemd/sessions",
 }: {
   readonly platform: NodeJS.Platform;
   readonly id: string | undefined;
+  readonly pid?: number;
   readonly sessions?: string;
 }): LoginSession | undefined {
   if (platform !== "linux") return undefined;
   const path = id !== undefined && /^[A-Za-z0-9]{1,64}$/.test(id) ? join(sessions, id) : undefined;
-  return path !== undefined && existsSync(path) ? { by: "file", path } : leaderOf(process.pid);
+  return path !== undefined && existsSync(path) ? { by: "file", path } : leaderOf(pid);
 }
 
 export function hasEnded(session: LoginSession): boolean {

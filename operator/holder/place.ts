@@ -16,8 +16,11 @@ export type HolderPlace = {
   readonly lock: string;
 };
 
+/** What finding and starting a holder needs of the world. */
+export type HolderWorld = Pick<World, "env" | "platform" | "program">;
+
 /** The place that belongs to this home. The name in it is made from the home's path, so that two homes do not meet. */
-export function holderPlace(home: string, { env, platform }: Pick<World, "env" | "platform">): HolderPlace {
+export function holderPlace(home: string, { env, platform }: HolderWorld): HolderPlace {
   const name = digest(utf8(realpathSync(home))).slice(0, 16);
   return platform === "win32" ? pipePlace(home, name) : socketPlace(home, { name, runtime: env["XDG_RUNTIME_DIR"] });
 }

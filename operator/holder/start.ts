@@ -2,17 +2,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { text } from "../../protocol/bytes.ts";
-import type { OperatorSeeds } from "../../protocol/passphrase.ts";
-import { keysOfSeeds } from "../../protocol/passphrase.ts";
+import { keysOfSeeds, type OperatorSeeds } from "../../protocol/passphrase.ts";
 import { Fault } from "../fault.ts";
 import type { Home } from "../home.ts";
 import { HOLDER_START_MS } from "../limits.ts";
-import type { World } from "../world.ts";
 import { endHolder, findHolder } from "./held-keys.ts";
 import { UP } from "./hold.ts";
 import { readLine } from "./line.ts";
 import { loginSession } from "./login-session.ts";
-import { holderPlace, makeHolderFolder } from "./place.ts";
+import { holderPlace, type HolderWorld, makeHolderFolder } from "./place.ts";
 import { type StartTerms, writeStart } from "./start-message.ts";
 
 /**
@@ -21,7 +19,7 @@ import { type StartTerms, writeStart } from "./start-message.ts";
  */
 export async function startHolder(
   home: Pick<Home, "folder">,
-  world: World,
+  world: HolderWorld,
   { seeds, lifetimeMs }: { readonly seeds: OperatorSeeds; readonly lifetimeMs: number },
 ): Promise<void> {
   const place = holderPlace(home.folder, world);
@@ -41,7 +39,7 @@ export async function startHolder(
 }
 
 /** Nothing of our environment, arguments or terminal goes with it. No signal opens a debugger in it. */
-function spawnHolder({ program, env }: World): ChildProcess {
+function spawnHolder({ program, env }: HolderWorld): ChildProcess {
   if (program === undefined) throw new Fault("holder-failed", "only the program itself starts one");
   const { SystemRoot } = env;
   return spawn(process.execPath, ["--disable-sigusr1", program, "hold"], {

@@ -37,7 +37,7 @@ export class Stage implements AsyncDisposable {
     writeFileSync(stage.passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
     const relay = await stage.startRelay();
     const [, claim = ""] = await relay.line(/^claim code: (\S+)$/m);
-    const names = ["--claim", claim, "--org", "Bench", "--name", "Ada", "--acknowledge"];
+    const names = ["--claim", claim, "--org", "Bench", "--name", "Ada", "--acknowledge", "--no-recovery-file"];
     await stage.keybound(["init", "--relay", stage.url, ...names, ...stage.unlocking]);
     await stage.keybound(["package", "--out", stage.package, "--uses", TOKEN_USES, ...stage.unlocking]);
     return stage;

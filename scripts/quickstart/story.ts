@@ -40,7 +40,7 @@ async function setUp(scene: Scene): Promise<void> {
   page.say("The passphrase would be in Ada's head. For this try it is random, in a file that goes with the folder.");
   writeFileSync(stage.path("passphrase"), `${toCrockford(randomBytes(20), PASSPHRASE_CHARS)}\n`, { mode: 0o600 });
   const init = ["init", "--relay", url, "--claim", claim, "--org", "Acme", "--name", "Ada", "--acknowledge"];
-  await scene.run("keybound", [...init, ...PASSPHRASE]);
+  await scene.run("keybound", [...init, "--no-recovery-file", ...PASSPHRASE]);
 
   page.step("Make a deployment package, and bind this machine with it");
   await scene.package();

@@ -206,7 +206,7 @@ describe("a relay that is killed while somebody waits for a job", () => {
     writeFileSync(passphrase, "abdomen stunned pusher zoning abide wagon\n", { mode: 0o600 });
     const unlocked = ["--passphrase-file", passphrase];
     const init = ["init", "--relay", estate.url, "--claim", await estate.claim(), "--org", "Acme", "--name", "Ada"];
-    await estate.start("operator", [...init, "--acknowledge", ...unlocked]).done();
+    await estate.start("operator", [...init, "--acknowledge", "--no-recovery-file", ...unlocked]).done();
     const file = estate.path("acme.json");
     const { stdout } = await estate.start("operator", ["package", "--out", file, ...unlocked]).done();
     const pin = /^pin +(\S+)$/m.exec(stdout)?.[1] ?? "";

@@ -70,7 +70,20 @@ export class OperatorHouse implements AsyncDisposable {
   /** Makes the organisation Acme with Ada as its first admin. */
   init(over: readonly string[] = []): Promise<Ran> {
     const claim = this.relay.claimCode ?? this.relay.newClaimCode();
-    const args = ["init", "--relay", this.url, "--claim", claim, "--org", "Acme", "--name", "Ada", "--acknowledge"];
+    const noFile = over.includes("--recovery-file") ? [] : ["--no-recovery-file"];
+    const args = [
+      "init",
+      "--relay",
+      this.url,
+      "--claim",
+      claim,
+      "--org",
+      "Acme",
+      "--name",
+      "Ada",
+      "--acknowledge",
+      ...noFile,
+    ];
     return this.unlocked([...args, ...over]);
   }
 

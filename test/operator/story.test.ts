@@ -72,6 +72,7 @@ describe("a new organisation", () => {
       "--name",
       "Eve",
       "--acknowledge",
+      "--no-recovery-file",
       "--home",
       home,
     ]);
@@ -110,6 +111,7 @@ describe("a new organisation", () => {
       "--name",
       "Eve",
       "--acknowledge",
+      "--no-recovery-file",
       "--home",
       house.path("none"),
       "--passphrase-file",

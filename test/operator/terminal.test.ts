@@ -40,6 +40,8 @@ test("the first key is made by typing a passphrase twice, after weak ones were e
     ["New passphrase:", `${PASSPHRASE}\r`],
     ["The same once more:", `${PASSPHRASE}\r`],
     ["I have read this", "y\r"],
+    ["Make a recovery file now?", "n\r"],
+    ["type the words: no recovery file", "no recovery file\r"],
   ]);
   expect([code, left]).toEqual([0, 0]);
   expect(screen).toMatch(/setup code {2}KB1-/);

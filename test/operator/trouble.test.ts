@@ -77,7 +77,19 @@ test("a file where a folder should be is a home that cannot be written", async (
 test("a disk that takes no more is called full, and no home is left", async () => {
   const home = house.path("full");
   const claim = house.relay.newClaimCode();
-  const args = ["init", "--relay", house.url, "--claim", claim, "--org", "Full", "--name", "Ada", "--acknowledge"];
+  const args = [
+    "init",
+    "--relay",
+    house.url,
+    "--claim",
+    claim,
+    "--org",
+    "Full",
+    "--name",
+    "Ada",
+    "--acknowledge",
+    "--no-recovery-file",
+  ];
   const { code, stderr } = await onFullDisk([...args, "--home", home]);
   expect([code, stderr]).toEqual([1, expect.stringContaining("keybound: disk-full: ")]);
   expect(readdirSync(home)).toEqual([]);

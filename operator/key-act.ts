@@ -1,0 +1,65 @@
+// What follows every act on keys: colleagues and devices are told, it is shown who has heard, and who has not.
+import { appendChanges } from "./append.ts";
+import type { AppendedKey, KeyDesk } from "./append-key.ts";
+import { type CommonOptions, print, printJson, say } from "./desk.ts";
+import { showHeard } from "./heard.ts";
+import type { Session } from "./session.ts";
+import { sendCheckpoint, type Unlocked } from "./unlock.ts";
+
+export type WaitHeardOptions = { readonly wait?: boolean };
+
+/** The session as a place to write key events from; its state follows. */
+export function keyDeskOf(session: Session): KeyDesk {
+  return {
+    client: session.client,
+    cache: session.desk.cache,
+    now: session.now,
+    get state() {
+      return session.state;
+    },
+    set state(after) {
+      session.state = after;
+    },
+  };
+}
+
+export type KeyAct = {
+  readonly appended: AppendedKey;
+  /** What was done, in one line. */
+  readonly done: string;
+  readonly options: CommonOptions & WaitHeardOptions;
+  readonly json: object;
+  /** Whether the signer can still sign: not after the revocation of one's own key. */
+  readonly isActive?: boolean;
+};
+
+/**
+ * Pins the place in the roster, so that a key that ended writes nothing below it (SPEC 5.3), vouches for it, and shows who
+ * has heard. A proposal is only said.
+ */
+export async function afterKeyEvent(unlocked: Unlocked, act: KeyAct): Promise<void> {
+  const { session } = unlocked;
+  const { world } = session.desk;
+  if (act.appended.type === "proposed") return sayProposed(session, act);
+  if (act.options.json !== true) print(world, act.done);
+  if (act.isActive !== false) await pin(unlocked);
+  const { place } = act.appended;
+  if (act.isActive === false) {
+    if (act.options.json === true) printJson(world, { ...act.json, keyLog: place });
+    return;
+  }
+  const heard = await showHeard(session, place, { wait: act.options.wait !== false });
+  if (act.options.json === true) printJson(world, { ...act.json, keyLog: place, heard });
+}
+
+async function pin(unlocked: Unlocked): Promise<void> {
+  await appendChanges(unlocked.session, unlocked.keys, () => [{ type: "anchor" }]);
+  await sendCheckpoint(unlocked);
+}
+
+function sayProposed({ desk: { world } }: Session, { appended, options, json }: KeyAct): void {
+  if (appended.type !== "proposed") return;
+  const { proposal } = appended;
+  if (options.json === true) return printJson(world, { ...json, proposal });
+  say(world, `signed; the policy asks for more admins. One of them runs: keybound cosign ${proposal.slice(0, 10)}`);
+}
