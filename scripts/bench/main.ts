@@ -13,6 +13,7 @@ import { agentStart } from "./agent-start.ts";
 import { makeBundles } from "./bundles.ts";
 import { commandLine } from "./command-line.ts";
 import { jobLatency } from "./job-latency.ts";
+import { longLog } from "./long-log.ts";
 import { manyJobs } from "./many-jobs.ts";
 import { asMarkdown, digits } from "./numbers.ts";
 import { killAll } from "./programs.ts";
@@ -25,6 +26,7 @@ const benchmarks = {
   cli: commandLine,
   relay: relayLoad,
   many: manyJobs,
+  log: longLog,
 } as const;
 
 async function main(names: readonly string[]): Promise<void> {
