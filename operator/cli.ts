@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { addDeviceCommands } from "./cli-devices.ts";
 import { addKeyCommands } from "./cli-keys.ts";
 import { addJobCommands } from "./cli-jobs.ts";
+import { addPolicyCommands } from "./cli-policy.ts";
 import { addSessionCommands } from "./cli-session.ts";
 import { addExample, type SetExitCode, withCommon, withNewKey } from "./cli-common.ts";
 import { VERSION } from "./version.ts";
@@ -29,6 +30,7 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
   addKeyCommands(cli, world, setExitCode);
   addDeviceCommands(cli, world);
   addJobCommands(cli, world, setExitCode);
+  addPolicyCommands(cli, world);
   addSessionCommands(cli, world);
   addVerify(cli, world, setExitCode);
   addCompletion(cli, world);

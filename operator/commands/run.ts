@@ -1,16 +1,19 @@
 // `keybound run`: signs a job for listed devices, sends it, and shows what they prove to have done.
-import { chooseTargets, requireTargets, type TargetOptions } from "../choose-targets.ts";
-import { composeJobs, type ComposedJob } from "../compose-job.ts";
-import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { DEFAULT_JOB_LIFETIME_MS } from "../../protocol/limits.ts";
-import type { RosterDevice } from "../../protocol/roster.ts";
+import { AwaitCosign } from "../await-cosign.ts";
+import { chooseTargets, requireTargets, type TargetOptions } from "../choose-targets.ts";
+import { type BodyFields, composeJobs, type ComposedJob, type JobRequest } from "../compose-job.ts";
+import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { type BodyOptions, jobTitle, readBodyOptions } from "../run-request.ts";
-import type { BodyFields } from "../compose-job.ts";
 import { resultJson } from "../present/result-json.ts";
 import { hasSucceeded } from "../present/result-words.ts";
 import { type Ended, linesView, type RunView, silentView, singleView } from "../present/run-view.ts";
-import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock.ts";
+import { span } from "../present/span.ts";
+import { type BodyOptions, jobTitle, readBodyOptions } from "../run-request.ts";
+import { type Batch, batchOf, missingWords, proposeJobs, submitJobs } from "../send-jobs.ts";
+import type { Session } from "../session.ts";
+import { openUnlocked, type Unlocked } from "../unlock.ts";
+import { patienceOf } from "../wait-for.ts";
 import { JobWatch, type Target } from "../watch-jobs.ts";
 import type { World } from "../world.ts";
 
@@ -39,20 +42,25 @@ export async function run(world: World, words: readonly string[], options: RunOp
   using session = unlocked.session;
   if (options.ignoreClock !== true) session.checkClock();
   const targets = chooseTargets(session.roster, options);
-  const jobs = await compose(unlocked, { body, targets, expiresInMs: options.expires ?? DEFAULT_JOB_LIFETIME_MS });
+  const expiresInMs = windowOf(session, options.expires);
+  const batch = batchOf(session, await compose(unlocked, { body, targets, expiresInMs }));
+  await proposeJobs(unlocked, batch.proposed, jobTitle(body));
   if (options.detach === true) {
-    await send(unlocked, jobs, { watch: false, title: jobTitle(body) });
-    return sayDetached(desk, jobs, targets);
+    if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: false, title: jobTitle(body) });
+    return sayDetached(desk, batch);
   }
-  return await sendAndWait(unlocked, jobs, { body, targets, options });
+  return await sendAndWait(unlocked, batch, { body, options });
 }
 
-type Request = { readonly body: BodyFields; readonly targets: readonly RosterDevice[] };
+/** How long the job may wait for its devices. Throws `misuse` for longer than the policy lets it. */
+function windowOf({ state }: Session, asked: number | undefined): number {
+  const longest = state.policy.maxJobLifetimeMs;
+  if (asked === undefined) return Math.min(DEFAULT_JOB_LIFETIME_MS, longest);
+  if (asked > longest) throw new Fault("misuse", `--expires: the policy allows ${span(longest)}`);
+  return asked;
+}
 
-function compose(
-  { session, keys }: Unlocked,
-  request: Request & { readonly expiresInMs: number },
-): Promise<readonly ComposedJob[]> {
+function compose({ session, keys }: Unlocked, request: JobRequest): Promise<readonly ComposedJob[]> {
   const { home, world } = session.desk;
   return composeJobs(request, {
     state: session.state,
@@ -64,36 +72,35 @@ function compose(
   });
 }
 
-async function send(
-  unlocked: Unlocked,
-  jobs: readonly ComposedJob[],
-  { watch, title }: { readonly watch: boolean; readonly title: string },
-): Promise<void> {
-  const { client, desk } = unlocked.session;
-  for (const { manifest, parts } of jobs) {
-    const { job, batch, expiresAt, targets } = manifest;
-    desk.cache.addSentJob({ job, batch, sent: manifest.issuedAt, label: title, targets: targets.length });
-    await client.ask("ok", { type: "submit", job, batch, expiresAt, targets, watch }, parts);
+function sayDetached({ world, options }: Desk, { ready, proposed }: Batch): number {
+  const ids = ready.map(({ manifest }) => manifest.job);
+  const names = [...ready, ...proposed].flatMap(({ targets }) => targets.map(({ name }) => name));
+  if (options.json === true) {
+    printJson(world, { jobs: ids, targets: names, ...proposalsJson(proposed) });
+    return 0;
   }
-  await sendCheckpoint(unlocked);
+  for (const { manifest } of [...ready, ...proposed]) print(world, manifest.job);
+  const sent = ready.reduce((sum, { targets }) => sum + targets.length, 0);
+  if (sent > 0) say(world, `sent to ${sent} ${plural(sent)}; see keybound job show ${ids[0]}`);
+  return 0;
 }
 
-function sayDetached({ world, options }: Desk, jobs: readonly ComposedJob[], targets: readonly RosterDevice[]): number {
-  const ids = jobs.map(({ manifest }) => manifest.job);
-  if (options.json === true) printJson(world, { jobs: ids, targets: targets.map(({ name }) => name) });
-  else for (const id of ids) print(world, id);
-  if (options.json !== true)
-    say(world, `sent to ${targets.length} ${plural(targets.length)}; see keybound job show ${ids[0]}`);
-  return 0;
+function proposalsJson(proposed: readonly ComposedJob[]): { proposals?: readonly object[] } {
+  if (proposed.length === 0) return {};
+  const rows = proposed.map(({ statement, manifest, needed, targets }) => {
+    return { proposal: statement, job: manifest.job, needed, targets: targets.map(({ name }) => name) };
+  });
+  return { proposals: rows };
 }
 
 async function sendAndWait(
   unlocked: Unlocked,
-  jobs: readonly ComposedJob[],
-  { body, targets, options }: Request & { readonly options: RunOptions },
+  batch: Batch,
+  { body, options }: { readonly body: BodyFields; readonly options: RunOptions },
 ): Promise<number> {
   const { session } = unlocked;
   const { world } = session.desk;
+  const jobs = [...batch.ready, ...batch.proposed];
   const view = await viewFor(world, options, jobs.flatMap(targetsOf));
   const { outputBytes } = body.limits;
   const watch = new JobWatch(
@@ -101,16 +108,18 @@ async function sendAndWait(
     jobs.map((job) => ({ ...job, outputBytes })),
     view,
   );
+  const cosigning = new AwaitCosign(session, watch, batch.proposed);
   using patience = patienceOf(world, options.waitTimeout);
   try {
-    await send(unlocked, jobs, { watch: true, title: jobTitle(body) });
-    await watch.settled(patience.signal);
+    if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: true, title: jobTitle(body) });
+    await Promise.all([watch.settled(patience.signal), cosigning.settled(patience.signal)]);
   } catch (error) {
     throw withJob(error, jobs);
   } finally {
     view.finish(watch.results);
   }
-  return conclude(session.desk, watch.results, { jobs, count: targets.length });
+  for (const job of cosigning.waiting) say(world, missingWords(session, job));
+  return conclude(session.desk, watch.results, { batch, cosigning });
 }
 
 function targetsOf({ manifest, targets }: ComposedJob): readonly Target[] {
@@ -125,36 +134,23 @@ async function viewFor(world: World, { json }: RunOptions, targets: readonly Tar
   return liveView(world, targets);
 }
 
-/** Ends by Ctrl-C or after the time that the person gave it. */
-function patienceOf(world: World, timeoutMs: number | undefined): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const stopListening = world.onInterrupt(() => controller.abort());
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => controller.abort(), timeoutMs);
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]: () => {
-      clearTimeout(timer);
-      stopListening();
-    },
-  };
-}
+type Concluded = { readonly batch: Batch; readonly cosigning: AwaitCosign };
 
-function conclude(
-  { world, options }: Desk,
-  results: readonly Ended[],
-  { jobs, count }: { readonly jobs: readonly ComposedJob[]; readonly count: number },
-): number {
-  const waiting = results.filter(({ result }) => result === undefined).length;
+function conclude({ world, options }: Desk, results: readonly Ended[], { batch, cosigning }: Concluded): number {
+  const jobs = [...batch.ready, ...batch.proposed];
   const [first] = jobs;
   if (options.json === true) {
-    const batch = first?.manifest.batch;
-    printJson(world, { batch, jobs: jobs.map(({ manifest }) => manifest.job), devices: results.map(resultJson) });
+    const ids = jobs.map(({ manifest }) => manifest.job);
+    const devices = results.map(resultJson);
+    printJson(world, { batch: first?.manifest.batch, jobs: ids, devices, ...proposalsJson(cosigning.waiting) });
   }
-  if (waiting > 0) {
-    const verb = waiting === 1 ? "has" : "have";
+  const left = results.filter(({ result, target }) => result === undefined && !cosigning.isUnsent(target.job));
+  if (left.length > 0) {
+    const verb = left.length === 1 ? "has" : "have";
+    const [one] = left;
     say(
       world,
-      `sent; ${waiting} ${plural(waiting)} of ${count} ${verb} not answered yet; see keybound job show ${first?.manifest.job}`,
+      `sent; ${left.length} ${plural(left.length)} of ${results.length} ${verb} not answered yet; see keybound job show ${one?.target.job}`,
     );
   }
   return results.every(({ result }) => hasSucceeded(result)) ? 0 : 1;

@@ -1,0 +1,56 @@
+// A job in full, for somebody who is to sign it: everything that decides what happens on its devices, with nothing that could
+// hide or steer what is read.
+import { fromBase64url } from "../protocol/bytes.ts";
+import type { JobBody } from "../protocol/job-body.ts";
+import { every } from "./present/either.ts";
+import { plain } from "./present/escape.ts";
+import { left, span } from "./present/span.ts";
+import { date } from "./present/time.ts";
+import type { ProposedJob } from "./proposed-job.ts";
+
+export function jobLines({ manifest, targets, counted, needed, body }: ProposedJob, now: number): readonly string[] {
+  const { expiresAt, notBefore } = manifest;
+  const begins = notBefore > now ? `from ${date(notBefore)} ` : "";
+  return [
+    `job         ${manifest.job}`,
+    `signed by   ${every(counted.operators.map(({ name }) => plain(name)))} on ${date(manifest.issuedAt)}; ${needed} must sign`,
+    ...counted.passedOver.map((words) => `            the signature of ${words} does not count`),
+    ...counted.operators
+      .filter(({ delayMs }) => delayMs > 0)
+      .map(({ name }) => `            ${plain(name)} recovered: devices may count that signature only later`),
+    `devices     ${targets.map((device) => `${device.name} (${device.class})`).join(", ")}`,
+    `runs        ${begins}until ${date(expiresAt)}, which is in ${left(expiresAt - now)}`,
+    ...bodyLines(body),
+  ];
+}
+
+function bodyLines(body: JobBody): readonly string[] {
+  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source } = body;
+  return [
+    ...(label === undefined ? [] : [`label       ${shown(label)}`]),
+    `by          ${shell === "exec" ? "no shell" : shell}`,
+    `as          ${user.as === "system" ? "the system" : `user ${shown(user.name)}`}`,
+    `in          ${cwd === undefined ? "the root folder" : shown(cwd)}`,
+    `limits      ended after ${span(limits.timeMs)}; ${limits.outputBytes} bytes of each stream are kept`,
+    ...(lock === undefined ? [] : [`lock        ${lock}`]),
+    ...(mayReboot ? ["may reboot  a restart of the device counts as success"] : []),
+    ...env.map(({ name, value }) => `variable    ${name}=${shown(value)}`),
+    ...(stdin === undefined ? [] : [`stdin       ${fromBase64url(stdin)?.length ?? 0} bytes, which are not shown`]),
+    ...args.map((arg, at) => `${`argument ${at + 1}`.padEnd(11)} ${shown(arg)}`),
+    ...(source === undefined ? [] : ["source", ...source.split("\n").map((line) => `  | ${shown(line)}`)]),
+  ];
+}
+
+/** Besides what steers a terminal: what is not seen, and spaces that are none to a shell. Tabs stay. */
+const UNSEEN = /[\p{Cf}\u{115f}\u{1160}\u{3164}\u{ffa0}]|(?! )\p{Zs}/gu;
+
+function shown(text: string): string {
+  return text
+    .split("\t")
+    .map((piece) => plain(piece).replace(UNSEEN, written))
+    .join("\t");
+}
+
+function written(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+}
