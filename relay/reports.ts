@@ -6,7 +6,10 @@ import type { DeviceSession } from "./device-session.ts";
 import { MAX_REPORT_ENVELOPE_BYTES } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 
-/** Stores a report as the device's key signed it. One that says nothing new is kept without a sync, and told to nobody. */
+/**
+ * Stores a report as the device's key signed it. One that says nothing new is kept without a sync, and told to nobody; nor is
+ * that of a device that is not admitted, which anybody can be.
+ */
 export function storeReport(
   { store }: Relay,
   session: DeviceSession,
@@ -20,7 +23,7 @@ export function storeReport(
   if (stored === undefined || !equal(stored, bytes)) {
     const isNews = tellsNews(session, { stored, bytes });
     store.devices.saveReport(session.key, { bytes, isNews });
-    if (isNews) tenant.hub.announceReport(device, bytes);
+    if (isNews && tenant.roster.devices.has(device)) tenant.hub.announceReport(device, bytes);
   }
   connection.send({ type: "ok", rid });
 }

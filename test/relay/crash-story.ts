@@ -1,6 +1,10 @@
-// The story that a relay is killed in: a tenant is made, its logs grow, jobs go out, answers with results come back. Every
-// step can be told again, as real clients do when an answer was lost; what was confirmed is written down.
+// The story that a relay is killed in: a tenant is made, a person asks for a key and gets it, logs grow, jobs are proposed and go
+// out, answers with results come back. Every step can be told again, as real clients do when an answer was lost; what was confirmed
+// is written down.
 import assert from "node:assert/strict";
+import { reportOf } from "../cast/binding-report.ts";
+import { DAY } from "../cast/clock.ts";
+import { requestOf } from "../cast/key-request.ts";
 import { checkpointOf } from "../cast/login.ts";
 import type { Device } from "../cast/device.ts";
 import { enrolmentOf } from "../cast/device.ts";
@@ -10,9 +14,12 @@ import { type Answer, inventoryOf, ReceiptChain } from "../cast/receipts.ts";
 import { RosterLog } from "../cast/roster-log.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { operatorAt, WireClient } from "../cast/wire-client.ts";
-import { submission, upload } from "./moves.ts";
+import { codeFor, newcomerAt, submission, upload } from "./moves.ts";
 
 const RESULT_PART = 8 * 1024;
+const GRACE = person("Grace");
+/** Place of the entry that admits her. */
+const GRACE_SEQ = 1;
 
 export class Act {
   readonly tenant = new Tenant();
@@ -25,7 +32,7 @@ export class Act {
 
   constructor(target: Device) {
     this.target = target;
-    this.tenant.add(person("Grace"));
+    this.tenant.add(GRACE);
     this.tenant.add(person("Hedy"));
     this.roster = new RosterLog(this.tenant);
     this.roster.admit(target);
@@ -41,6 +48,7 @@ export class Act {
     const client = await WireClient.dial(url);
     await this.#make(client, claim);
     await client.logIn(this.tenant, this.tenant.founder.signer, { role: "operator" });
+    await this.#ask(url);
     for (const entry of this.tenant.log.slice(1)) await this.#append(client, "key", entry);
     const target = await this.#enrol(url);
     for (const entry of this.roster.log) await this.#append(client, "roster", entry);
@@ -48,6 +56,8 @@ export class Act {
     this.confirmed.add("checkpoint");
     await target.done({ type: "inventory" }, [inventoryOf(this.target, this.tenant)]);
     this.confirmed.add("inventory");
+    await target.done({ type: "report" }, [reportOf(this.target, this.tenant)]);
+    this.confirmed.add("report");
     for (const [i, job] of this.jobs.entries()) await this.#runJob({ client, target, job, i });
     await client.close();
     await target.close();
@@ -58,6 +68,22 @@ export class Act {
     const answer = await client.request({ type: "create-tenant", claim }, this.tenant.log.slice(0, 1));
     if (answer.header["type"] !== "ok") assert.equal(answer.header["code"], "tenant-exists");
     this.confirmed.add("tenant");
+  }
+
+  /** Grace asks for her key, unless the log that was told before has it. */
+  async #ask(url: string): Promise<void> {
+    const newcomer = await newcomerAt(url, this.tenant, GRACE);
+    const code = await codeFor(newcomer, { type: "file-request" }, [requestOf(this.tenant, GRACE).bytes]);
+    assert.ok(code === "ok" || code === "log-key-reused", code);
+    this.confirmed.add("request");
+    await newcomer.close();
+  }
+
+  async #propose(client: WireClient, { job, statement, envelope }: Job): Promise<void> {
+    if (this.confirmed.has(`proposal ${job}`)) return;
+    const expiresAt = this.tenant.clock.now + DAY;
+    await client.done({ type: "propose", proposal: statement, expiresAt }, [envelope]);
+    this.confirmed.add(`proposal ${job}`);
   }
 
   async #append(client: WireClient, log: "key" | "roster", entry: Uint8Array): Promise<void> {
@@ -77,6 +103,7 @@ export class Act {
 
   async #runJob({ client, target, job, i }: { client: WireClient; target: WireClient; job: Job; i: number }) {
     const { header, parts } = submission(job);
+    await this.#propose(client, job);
     await client.done(header, parts);
     this.confirmed.add(`job ${job.job}`);
     target.send({ type: "taken", job: job.job });
@@ -99,8 +126,23 @@ export async function checkConfirmed(url: string, act: Act, at: string): Promise
     const kept = whole.filter((entry) => act.confirmed.has(`${log} ${entry}`));
     assert.ok(entries.length >= kept.length, `${at}: ${entries.length} entries of ${kept.length} in the ${log} log`);
   }
+  await checkWaiting(client, act, at);
   for (const [i, job] of act.jobs.entries()) await checkJob(client, { act, job, i, at });
   await client.close();
+}
+
+/** A request is there until its key stands in the log, a proposal until its job is stored; never both, never neither. */
+async function checkWaiting(client: WireClient, act: Act, at: string): Promise<void> {
+  const { length } = await readLog(client, "key");
+  const requests = (await client.request({ type: "list-requests" })).parts.length;
+  if (act.confirmed.has("request")) assert.equal(requests, length > GRACE_SEQ ? 0 : 1, `${at}: requests`);
+  if (length > GRACE_SEQ) assert.equal(requests, 0, `${at}: a request whose key stands in the log`);
+  const proposed = (await client.request({ type: "list-proposals" })).parts.map(base64);
+  for (const { job, envelope } of act.jobs) {
+    const isStored = (await codeFor(client, { type: "read-job", job })) === "job-record";
+    const isProposed = proposed.includes(base64(envelope));
+    if (isStored || act.confirmed.has(`proposal ${job}`)) assert.equal(isProposed, !isStored, `${at}: proposal ${job}`);
+  }
 }
 
 async function checkJob(client: WireClient, { act, job, i, at }: { act: Act; job: Job; i: number; at: string }) {
@@ -132,6 +174,8 @@ export async function checkWhole(url: string, act: Act, at: string): Promise<voi
   assert.deepEqual(parts.map(base64), act.jobs.map(({ envelope }) => base64(envelope)).toReversed(), at);
   const inventory = await client.request({ type: "read-inventory", device: act.target.id });
   assert.equal(inventory.parts.length, 1, at);
+  const devices = await client.request({ type: "list-devices" });
+  assert.equal(base64(devices.parts[1]), base64(reportOf(act.target, act.tenant)), at);
   await client.close();
 }
 

@@ -9,6 +9,9 @@ import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
 import { type RunningRelay, startRelay } from "../../relay/start.ts";
 import { device } from "../cast/device.ts";
+import { makeClaim } from "../../relay/claim.ts";
+import { openRelayStore } from "../../relay/start.ts";
+import { type MakeClaim, ResetAct } from "./crash-reset.ts";
 import { Act, checkConfirmed, checkWhole } from "./crash-story.ts";
 import { Clock } from "../cast/clock.ts";
 
@@ -31,18 +34,16 @@ test("a relay killed at any commit keeps what it confirmed, once", { timeout: 60
 /** Tells the story to a relay that dies at its n-th point, then the rest to its successor. `false`: it lived to the end. */
 async function crashAt(n: number): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "keybound-crash-"));
-  const act = new Act(device("web-1"));
+  const acts = { act: new Act(device("web-1")), reset: new ResetAct() };
   const child = spawn(process.execPath, [FAULTY, folder, String(n)], { stdio: ["ignore", "pipe", "inherit"] });
   try {
     const ended = once(child, "close");
-    const lived = await tell(child, act);
+    const lived = await tell(child, acts, claimsAt(folder));
     child.kill("SIGKILL");
     await ended;
     const relay = await successor(folder);
     try {
-      await checkConfirmed(relay.url, act, `point ${n}`);
-      await act.goOn(relay.url, relay.newClaimCode());
-      await checkWhole(relay.url, act, `point ${n}`);
+      await recover(relay, acts, `point ${n}`);
     } finally {
       await relay.close();
     }
@@ -53,8 +54,35 @@ async function crashAt(n: number): Promise<boolean> {
   }
 }
 
-/** Whether the story came to its end before the relay died. */
-async function tell(child: ChildProcess, act: Act): Promise<boolean> {
+type Acts = { readonly act: Act; readonly reset: ResetAct };
+
+/** What the successor finds is what was confirmed; then both stories are told to their ends. */
+async function recover(relay: RunningRelay, { act, reset }: Acts, at: string): Promise<void> {
+  await checkConfirmed(relay.url, act, at);
+  await reset.check(relay.url, at);
+  await act.goOn(relay.url, relay.newClaimCode());
+  await reset.goOn(relay.url, relay.newClaimCode);
+  await checkWhole(relay.url, act, at);
+  await reset.check(relay.url, at);
+}
+
+function claimsAt(folder: string): MakeClaim {
+  return (retires) => {
+    const { db, claims } = openRelayStore({ folder });
+    try {
+      return makeClaim(claims, {
+        now: new Clock().now,
+        random: (bytes) => new Uint8Array(randomBytes(bytes)),
+        retires,
+      });
+    } finally {
+      db.close();
+    }
+  };
+}
+
+/** Whether the stories came to their ends before the relay died. */
+async function tell(child: ChildProcess, { act, reset }: Acts, makeClaims: MakeClaim): Promise<boolean> {
   if (child.stdout === null) throw new Error("a child without stdout");
   const lines = createInterface({ input: child.stdout });
   const line = await Promise.race([once(lines, "line"), once(lines, "close")]);
@@ -63,6 +91,7 @@ async function tell(child: ChildProcess, act: Act): Promise<boolean> {
   const claim = "claimCode" in started ? String(started.claimCode) : "";
   try {
     await act.goOn(String(started.url), claim);
+    await reset.goOn(String(started.url), makeClaims);
     return true;
   } catch (error) {
     if (error instanceof Error && /closed with|not open/.test(error.message)) return false;

@@ -11,10 +11,11 @@ import { encodeStrict } from "../../protocol/strict-json.ts";
 import { MAX_STRANGER_BYTES } from "../../relay/limits.ts";
 import { device } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
+import { person } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { deviceAt, operatorAt, WireClient } from "../cast/wire-client.ts";
 import { House } from "./house.ts";
-import { submission } from "./moves.ts";
+import { newcomerAt, submission } from "./moves.ts";
 
 const web = device("web-1");
 let house: House;
@@ -109,33 +110,43 @@ describe("after a login the relay", () => {
 
   test("lives through any bytes as frames", { timeout: 60_000 }, async () => {
     const fields = fc.dictionary(
-      fc.constantFrom("type", "rid", "job", "offset", "size", "log", "from", "jobs"),
+      fc.constantFrom("type", "rid", "job", "offset", "size", "log", "from", "jobs", "pin", "request", "proposal"),
       fc.jsonValue(),
     );
     const parts = fc.array(fc.uint8Array({ maxLength: 64 }), { maxLength: 4 });
-    const type = fc.constantFrom("append", "submit", "watch", "read-log", "receipt", "taken", "live", "enrol", "login");
+    const type = fc.constantFrom(...TYPES);
     const shaped = fc.tuple(type, fields, parts).map(([name, others, pieces]) => {
       const header = headerFrame(utf8(JSON.stringify({ ...others, type: name })));
       return concat(header, ...pieces.map(headerFrame));
     });
     const frames = fc.array(fc.oneof(fc.uint8Array({ maxLength: 300 }), shaped), { minLength: 1, maxLength: 5 });
-    const roles = fc.constantFrom("stranger", "device", "operator");
+    // With an address's allowance that is never used up.
+    await using rich = await House.withTenant(new Tenant(), {
+      ticks: () => performance.now() * 10_000,
+      silenceMs: 3_600_000,
+    });
     await fc.assert(
-      fc.asyncProperty(roles, frames, async (role, sent) => {
-        const client = await clientAs(role);
+      fc.asyncProperty(fc.constantFrom(...ROLES), frames, async (role, sent) => {
+        const client = await clientAs(role, rich);
         for (const bytes of sent) client.socket.send(bytes);
         await client.close();
       }),
       { numRuns: 150 },
     );
-    expect(house.lines.filter(({ message }) => message === "failed at a frame")).toEqual([]);
-    await stillServes();
+    await stillServes(rich);
+    expect(rich.lines.filter(({ message }) => message === "failed at a frame")).toEqual([]);
   });
 });
 
-async function clientAs(role: "stranger" | "device" | "operator"): Promise<WireClient> {
-  if (role === "device") return deviceAt(house.url, house.tenant, web);
-  return role === "operator" ? operatorAt(house.url, house.tenant) : WireClient.dial(house.url);
+const ROLES = ["stranger", "device", "operator", "newcomer"] as const;
+const TYPES = `append submit watch read-log receipt taken live enrol login create-tenant
+  find-tenant file-request withdraw-request reveal report withdraw-job list-requests
+  reject-request offer-approval propose list-proposals read-proposal drop-proposal`.split(/\s+/);
+
+async function clientAs(role: (typeof ROLES)[number], { url, tenant }: House): Promise<WireClient> {
+  if (role === "device") return deviceAt(url, tenant, web);
+  if (role === "newcomer") return newcomerAt(url, tenant, person("Grace"));
+  return role === "operator" ? operatorAt(url, tenant) : WireClient.dial(url);
 }
 
 describe("a peer that has gone", () => {

@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../../relay/relay.ts";
-import { type RelayOptions, type RunningRelay, startRelay } from "../../relay/start.ts";
+import { openRelayStore, type RelayOptions, type RunningRelay, startRelay } from "../../relay/start.ts";
+import type { Store } from "../../relay/store.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { WireClient } from "../cast/wire-client.ts";
 
@@ -73,6 +74,16 @@ export class House implements AsyncDisposable {
     await client.logIn(tenant, tenant.founder.signer, { role: "operator" });
     for (const entry of later) await client.done({ type: "append", log: "key" }, [entry]);
     await client.close();
+  }
+
+  /** What is on the relay's disk, read beside it: for what nobody can ask it for. */
+  stored<T>(read: (store: Store) => T): T {
+    const store = openRelayStore({ folder: this.folder });
+    try {
+      return read(store);
+    } finally {
+      store.db.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -39,9 +39,13 @@ export async function newcomerAt(url: string, tenant: Tenant, who: Person): Prom
 }
 
 /** The code with which a request fails; `ok` or another type where it does not. */
-export async function codeFor(client: WireClient, header: JsonObject, parts: readonly Uint8Array[] = []) {
-  const answer = await client.request(header, parts);
-  return answer.header["code"] ?? answer.header["type"];
+export async function codeFor(
+  client: WireClient,
+  header: JsonObject,
+  parts: readonly Uint8Array[] = [],
+): Promise<string> {
+  const { code, type } = (await client.request(header, parts)).header;
+  return typeof code === "string" ? code : typeof type === "string" ? type : "nothing";
 }
 
 /** Answers a job: the result, if the answer has one, then the receipt. */

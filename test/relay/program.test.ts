@@ -6,8 +6,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { pinOf } from "../../protocol/pin.ts";
 import { genesisOf, Tenant } from "../cast/tenant.ts";
 import { Clock } from "../cast/clock.ts";
+import { person } from "../cast/person.ts";
 import { WireClient } from "../cast/wire-client.ts";
 
 const MAIN = join(import.meta.dirname, "../../relay/main.ts");
@@ -80,6 +82,23 @@ describe("keybound-relay serve", () => {
     for (const { err } of [first, second, made]) expect(err).not.toContain(code);
   });
 
+  test("makes a code that resets one tenant, beside a running relay, and says what it does", async () => {
+    const clock = Object.assign(new Clock(), { now: Date.now() });
+    const tenant = new Tenant({ clock });
+    const relay = await serving();
+    const client = await WireClient.dial(relay.url);
+    await client.done({ type: "create-tenant", claim: codeIn(relay.out) }, tenant.log);
+    const made = run("claim", "--reset", pinOf(tenant.id).replaceAll("-", " ").toLowerCase());
+    expect(await made.ended).toBe(0);
+    expect(made.err).toContain(`take the place of ${pinOf(tenant.id)}`);
+    const after = new Tenant({ clock, founder: person("Ada again", "admin"), epoch: 2, supersedes: [tenant.id] });
+    await client.done({ type: "create-tenant", claim: codeIn(made.out), retires: tenant.id }, after.log);
+    const again = run("claim", "--reset", pinOf(tenant.id));
+    expect(await again.ended).toBe(1);
+    expect(again.err).toContain(`${pinOf(after.id)} took its place`);
+    for (const { err } of [relay, made]) expect(err).not.toContain(codeIn(made.out));
+  });
+
   test("leaves a folder alone that another relay has, and takes it when that one was killed", async () => {
     const first = await serving();
     const second = run("serve", "--listen", "127.0.0.1:0");
@@ -88,6 +107,13 @@ describe("keybound-relay serve", () => {
     first.child.kill("SIGKILL");
     await first.ended;
     await serving();
+  });
+
+  test("says that no tenant has the pin that is to be reset", async () => {
+    const made = run("claim", "--reset", pinOf(new Tenant().id));
+    expect(await made.ended).toBe(1);
+    expect(made.err).toMatch(/^error: no tenant here has the pin [-0-9A-Z]{29}\nhint: /);
+    expect(made.out).toBe("");
   });
 
   test("says which port is taken", async () => {
@@ -132,6 +158,7 @@ describe("keybound-relay serve", () => {
     [["serve", "--tls-cert", "a.pem"], "a certificate needs its key"],
     [["serve", "--retention-days", "3"], "3 is no whole number from 31 to 3650"],
     [["serve", "--loud"], "unknown option '--loud'"],
+    [["claim", "--reset", "ADA"], "ADA is no pin"],
     [["sing"], "unknown command 'sing'"],
     [[], "Usage: keybound-relay"],
   ])("%j is misused", async (args, words) => {

@@ -5,6 +5,7 @@ import { reportOf } from "../cast/binding-report.ts";
 import { MINUTE } from "../cast/clock.ts";
 import { device } from "../cast/device.ts";
 import { digestOf } from "../cast/random.ts";
+import { RosterLog } from "../cast/roster-log.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { deviceAt, operatorAt, WireClient } from "../cast/wire-client.ts";
 import { House } from "./house.ts";
@@ -19,6 +20,9 @@ async function scene() {
   const house = await House.withTenant(new Tenant(), { observe: (point) => points.push(point) });
   const { tenant, url } = house;
   const [target, operator] = [await deviceAt(url, tenant, web), await operatorAt(url, tenant)];
+  const roster = new RosterLog(tenant);
+  roster.admit(web);
+  await operator.done({ type: "append", log: "roster" }, roster.log);
   return { house, tenant, url, target, operator, points };
 }
 
@@ -91,14 +95,25 @@ describe("a device's report", () => {
     expect((await listed(operator)).devices).toMatchObject([{ device: web.id, reported: true }]);
   });
 
-  test("is dropped with the device that is forgotten", async () => {
-    const { house, tenant, url, target, operator } = await scene();
+  test("of one that nobody admitted is listed and told to nobody", async () => {
+    const { house, tenant, url, operator } = await scene();
     await using _ = house;
-    await target.done(report, [reportOf(web, tenant)]);
-    await operator.done({ type: "forget-device", device: web.id });
-    expect((await listed(operator)).devices).toEqual([]);
-    const again = await WireClient.dial(url);
-    expect((await again.logIn(tenant, web.signer)).header["code"]).toBe("login-unknown");
+    const pending = await deviceAt(url, tenant, db);
+    await pending.done(report, [reportOf(db, tenant)]);
+    expect((await listed(operator)).parts.map((part) => Buffer.from(part))).toContainEqual(
+      Buffer.from(reportOf(db, tenant)),
+    );
+    expect(operator.waiting("report-news")).toEqual([]);
+  });
+
+  test("is dropped with the device that is forgotten", async () => {
+    const { house, tenant, url, operator } = await scene();
+    await using _ = house;
+    const pending = await deviceAt(url, tenant, db);
+    await pending.done(report, [reportOf(db, tenant)]);
+    await operator.done({ type: "forget-device", device: db.id });
+    expect((await listed(operator)).devices).toMatchObject([{ device: web.id }]);
+    expect(house.stored((store) => store.devices.report({ n: 1, device: db.id }))).toBeUndefined();
   });
 });
 

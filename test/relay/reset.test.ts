@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
 import { CLAIM_LIFETIME_MS } from "../../relay/limits.ts";
-import { openRelayStore } from "../../relay/start.ts";
 import { reportOf } from "../cast/binding-report.ts";
 import { DAY } from "../cast/clock.ts";
 import { device, enrolmentOf } from "../cast/device.ts";
@@ -18,7 +17,7 @@ import { House } from "./house.ts";
 import { codeFor, newcomerAt, sendReceipt, submission } from "./moves.ts";
 
 const web = device("web-1");
-const db = device("db-1");
+const database = device("db-1");
 const grace = person("Grace");
 
 /** The tenant that takes another's place, with keys of its own. */
@@ -110,15 +109,15 @@ describe("after a reset", () => {
     await back.request({ type: "read-log", log: "key", from: 0 });
     expect(back.waiting("job")).toEqual([]);
     const stranger = await WireClient.dial(url);
-    await stranger.logIn(before, db.signer);
-    expect(await codeFor(stranger, { type: "enrol" }, [enrolmentOf(db, before).request])).toBe("tenant-reset");
+    await stranger.logIn(before, database.signer);
+    expect(await codeFor(stranger, { type: "enrol" }, [enrolmentOf(database, before).request])).toBe("tenant-reset");
   });
 
   test("the new tenant's operators see which devices of the one before have not come over", async () => {
     await using house = await House.withTenant();
     const { tenant: before, url } = house;
     const target = await deviceAt(url, before, web);
-    await (await deviceAt(url, before, db)).close();
+    await (await deviceAt(url, before, database)).close();
     const report = reportOf(web, before, { moved: { tenant: digestOf("new"), device: digestOf("identity") } });
     await target.done({ type: "report" }, [report]);
     const after = successorOf(before);
@@ -129,7 +128,7 @@ describe("after a reset", () => {
     expect(header["devices"]).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ device: web.id, online: true, reported: true }),
-        expect.objectContaining({ device: db.id, online: false, reported: false }),
+        expect.objectContaining({ device: database.id, online: false, reported: false }),
       ]),
     );
     expect(parts.at(-1)).toEqual(Buffer.from(report));
@@ -169,12 +168,17 @@ describe("after a reset", () => {
     expect((await operator.request({ type: "list-requests" })).parts).toHaveLength(1);
     expect((await operator.request({ type: "list-proposals" })).parts).toHaveLength(1);
     // Nobody can ask for what is kept of the one before.
-    const { db, requests, proposals, logs } = openRelayStore({ folder: house.folder });
     const { now } = before.clock;
-    const kept = [before, neighbour].map(({ id }) => logs.tenant(id)?.n ?? 0);
-    expect(kept.map((n) => requests.open(n, now).length)).toEqual([0, 1]);
-    expect(kept.map((n) => proposals.list(n, now).length)).toEqual([0, 1]);
-    db.close();
+    const kept = house.stored(({ requests, proposals, logs }) =>
+      [before, neighbour].map(({ id }) => {
+        const { n = 0 } = logs.tenant(id) ?? {};
+        return [requests.open(n, now).length, proposals.list(n, now).length];
+      }),
+    );
+    expect(kept).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
   });
 });
 
@@ -186,7 +190,6 @@ describe("devices of another tenant are not listed", () => {
     const neighbour = new Tenant({ name: "Neighbour", founder: person("Nina", "admin") });
     await house.move(neighbour);
     const nina = await operatorAt(url, neighbour);
-    const listOf = (of: string) => ({ type: "list-devices", of });
     expect(await codeFor(nina, listOf(before.id))).toBe("tenant-unknown");
     const after = successorOf(before);
     await reset(house, { before, after });
@@ -270,3 +273,7 @@ test("a code that was made for a reset makes no tenant of its own", async () => 
   expect(await codeFor(client, create, successorOf(before).log)).toBe("claim-unknown");
   expect(await codeFor(client, { ...create, retires: before.id }, successorOf(before).log)).toBe("ok");
 });
+
+function listOf(of: string) {
+  return { type: "list-devices", of };
+}

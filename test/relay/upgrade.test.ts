@@ -55,6 +55,10 @@ function written(path: string, tenant: Tenant): string {
   return path;
 }
 
+function cutOff(): never {
+  throw new Error("cut off");
+}
+
 function tablesOf(path: string): { readonly version: unknown; readonly tables: readonly unknown[] } {
   const db = new DatabaseSync(path, { readOnly: true });
   const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
@@ -81,10 +85,7 @@ test("an older database that is opened again is left alone", () => {
 test("a step that is cut off leaves the database as it was", () => {
   const path = written(join(folder, "relay.db"), new Tenant());
   const before = tablesOf(path);
-  const observe = () => {
-    throw new Error("cut off");
-  };
-  expect(() => openStore({ path, observe })).toThrow("cut off");
+  expect(() => openStore({ path, observe: cutOff })).toThrow("cut off");
   expect(tablesOf(path)).toEqual(before);
 });
 
