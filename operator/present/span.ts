@@ -1,17 +1,22 @@
 // Lengths of time for people: `30 days`, `90 minutes`, exact in whole units.
 
+const DAY_MS = 86_400_000;
 const UNITS = [
-  ["day", 86_400_000],
+  ["day", DAY_MS],
   ["hour", 3_600_000],
   ["minute", 60_000],
   ["second", 1000],
 ] as const;
 
-/** In the largest unit that says it exactly; a day is said in hours, as jobs and delays are. */
+/** In the largest unit that says it exactly; one day is said as 24 hours. */
 export function span(ms: number): string {
-  const [unit, size] = UNITS.find(([, each]) => ms >= each && ms % each === 0 && ms !== 86_400_000) ?? ["ms", 1];
+  const [unit, size] = UNITS.find(([, each]) => isWhole(ms, each)) ?? ["ms", 1];
   const count = ms / size;
   return `${count} ${unit}${count === 1 || unit === "ms" ? "" : "s"}`;
+}
+
+function isWhole(ms: number, unit: number): boolean {
+  return ms >= unit && ms % unit === 0 && !(ms === DAY_MS && unit === DAY_MS);
 }
 
 /** How much is left of a longer time, in the largest unit, rounded down: `23 hours`. */
