@@ -1,5 +1,5 @@
 // The home folder of an operator's client: what it is configured for, the setup secret, the access key with its grant.
-// Nothing in it signs a job: for that, the passphrase is needed each time.
+// Nothing in it signs a job: for that, the passphrase is needed, at each task or once in a while.
 import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -17,12 +17,14 @@ const SETUP_SECRET = "setup-secret";
 const ACCESS_KEY = "access-key.json";
 const ACCESS_GRANT = "access-grant.json";
 const PENDING = "key-request.json";
+const PREDECESSORS = "predecessor.json";
 const FILES = [
   CONFIG,
   SETUP_SECRET,
   ACCESS_KEY,
   ACCESS_GRANT,
   PENDING,
+  PREDECESSORS,
   "cache.db",
   "cache.db-wal",
   "cache.db-shm",

@@ -99,6 +99,15 @@ describe("the key holder", () => {
     expect((await found()).keys.key).toBe(signer.key);
   });
 
+  test.each([0, 1, 31, 32, 48, 79, 80, 81, 4096])(
+    "takes a wrap of %i zero bytes for one that does not open",
+    async (size) => {
+      const wrap = toBase64url(new Uint8Array(size));
+      const ask = { ask: "unwrap", wrap, purpose: "token", statement: digestOf("token") };
+      expect(await keeper.say(`${JSON.stringify(ask)}\n`)).toBe('{"say":"sealed"}\n');
+    },
+  );
+
   test("hangs up on a line that is too long and stays", async () => {
     expect(await keeper.say("x".repeat(MAX_HOLDER_LINE_BYTES + 2))).toBe("");
     expect((await found()).keys.key).toBe(signer.key);

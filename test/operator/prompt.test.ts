@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { signPayload } from "../../protocol/envelope.ts";
-import { keysOf, stretchPassphrase } from "../../protocol/passphrase.ts";
+import { keysOfSeeds, type OperatorSeeds, seedsOf, stretchPassphrase } from "../../protocol/passphrase.ts";
 import type { Policy } from "../../protocol/policy.ts";
 import { encodeStrict } from "../../protocol/strict-json.ts";
 import { type Desk, openDesk } from "../../operator/desk.ts";
@@ -16,11 +16,12 @@ import type { World } from "../../operator/world.ts";
 import { DAY, HOUR } from "../cast/clock.ts";
 import { atTerminal } from "./at-terminal.ts";
 import { expectDone, MAIN, OperatorHouse, PASSPHRASE, type Ran, runProgram } from "./house.ts";
-import { seedsOf, until } from "./keeper.ts";
+import { seedsOf as seedsOfName, until } from "./keeper.ts";
 
 let house: OperatorHouse;
 let env: { readonly XDG_RUNTIME_DIR: string };
 let world: World;
+let seeds: OperatorSeeds;
 let files = 0;
 
 beforeAll(async () => {
@@ -41,6 +42,9 @@ beforeAll(async () => {
     onInterrupt: () => () => undefined,
   };
   expectDone(await house.init());
+  using at = desk();
+  const { operator } = at.home.config;
+  seeds = seedsOf(await stretchPassphrase(PASSPHRASE, stretchOrigin(at.home)), { operator, generation: 0 });
 }, 60_000);
 
 afterEach(async () => {
@@ -56,6 +60,11 @@ function run(args: readonly string[]): Promise<Ran> {
 /** Types the passphrase where no holder is asked. */
 function withPassphrase(args: readonly string[]): Promise<Ran> {
   return house.unlocked(args, { env });
+}
+
+/** As `keybound unlock` does, without stretching the passphrase again. */
+function unlock(lifetimeMs = DAY): Promise<void> {
+  return startHolder({ folder: house.home }, world, { seeds, lifetimeMs });
 }
 
 /** A command that signs. */
@@ -80,11 +89,9 @@ async function setPolicy(change: Partial<Policy>): Promise<void> {
   using at = desk();
   using session = await openSession(at);
   const { state, client, now } = session;
-  const { operator } = at.home.config;
-  const keys = keysOf(await stretchPassphrase(PASSPHRASE, stretchOrigin(at.home)), { operator, generation: 0 });
   const place = { tenant: state.tenant, seq: state.head.seq + 1, prev: state.head.id, time: now };
   const event = { type: "policy.set", ...place, policy: { ...state.policy, ...change } };
-  const bytes = signPayload("key-event", encodeStrict(event), [keys.signer]);
+  const bytes = signPayload("key-event", encodeStrict(event), [keysOfSeeds(seeds).signer]);
   await client.ask("ok", { type: "append", log: "key" }, [bytes]);
 }
 
@@ -99,7 +106,7 @@ describe("unlocking", () => {
   });
 
   test("ends with lock, which is no failure where nothing is unlocked", async () => {
-    expectDone(await withPassphrase(["unlock"]));
+    await unlock();
     expect(expectDone(await run(["lock", "--json"])).stdout).toBe('{"locked":true,"wasUnlocked":true}\n');
     expect(expectDone(await run(["lock"])).stdout).toBe("it was not unlocked\n");
     const { code, stderr } = await run(signing());
@@ -122,7 +129,7 @@ describe("unlocking", () => {
   });
 
   test("is not used where a script gives a passphrase: a wrong one is noticed", async () => {
-    expectDone(await withPassphrase(["unlock"]));
+    await unlock();
     const wrong = ["--passphrase-file", join(house.home, "setup-secret")];
     const { code, stderr } = await run([...signing(), ...wrong]);
     expect([code, stderr]).toEqual(saying("passphrase-wrong"));
@@ -131,16 +138,21 @@ describe("unlocking", () => {
 
   test("by a key that is not the operator's any more is ended, and the passphrase asked for", async () => {
     using at = desk();
-    await startHolder(at.home, world, { seeds: seedsOf("other"), lifetimeMs: HOUR });
+    await startHolder(at.home, world, { seeds: seedsOfName("other"), lifetimeMs: HOUR });
     const { code, stderr } = await run(signing());
     expect([code, stderr]).toEqual(saying("passphrase-needed"));
     expect(await isUnlocked()).toBe(false);
   });
 });
 
+test("the key holder is started by nobody by hand", async () => {
+  const { code, stderr } = await run(["hold"]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("keybound: misuse: ")]);
+});
+
 describe("what needs the passphrase each time", () => {
   test("does not ask the holder, and leaves it as it is", async () => {
-    expectDone(await withPassphrase(["unlock"]));
+    await unlock();
     using at = desk();
     await expect(openUnlocked(at, { ask: "always" })).rejects.toThrow("passphrase-needed");
     expect(await isUnlocked()).toBe(true);
@@ -149,7 +161,7 @@ describe("what needs the passphrase each time", () => {
   });
 
   test("is every act on keys: the holder signs no key event for a command either", async () => {
-    expectDone(await withPassphrase(["unlock"]));
+    await unlock();
     const held = await findHolder({ folder: house.home }, world);
     await expect(held?.keys.sign("key-event", encodeStrict({}))).rejects.toThrow("internal error: a key-event");
   });
@@ -173,7 +185,7 @@ describe("the choice", () => {
   });
 
   test("of a day makes a week that is unlocked already shorter", async () => {
-    expectDone(await withPassphrase(["unlock", "--for", "week"]));
+    await unlock(7 * DAY);
     expectDone(await run(["prompt", "day"]));
     const held = await findHolder({ folder: house.home }, world);
     expect(held?.leftMs).toBeLessThanOrEqual(DAY);
@@ -230,7 +242,7 @@ describe("a home that has lost its access and its logs", () => {
 
 describe("a policy", () => {
   test("of a day shortens what a week was unlocked for, and allows no more", async () => {
-    expectDone(await withPassphrase(["unlock", "--for", "week"]));
+    await unlock(7 * DAY);
     await setPolicy({ prompt: "day" });
     expectDone(await run(signing()));
     const held = await findHolder({ folder: house.home }, world);
@@ -245,7 +257,7 @@ describe("a policy", () => {
   });
 
   test("of each task ends what is unlocked, and lets nothing be unlocked", async () => {
-    expectDone(await withPassphrase(["unlock"]));
+    await unlock();
     await setPolicy({ prompt: "task" });
     const { code, stderr } = await run(signing());
     expect([code, stderr]).toEqual(saying("passphrase-needed"));
