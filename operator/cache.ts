@@ -2,6 +2,7 @@
 // It can be lost: everything comes back from the relay, but then nothing tells whether the relay went back in time.
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import type { LogPlace } from "../protocol/fields.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import type { KeyLogView } from "../protocol/key-view.ts";
 import { refuse } from "../protocol/refusal.ts";
@@ -18,12 +19,15 @@ CREATE TABLE IF NOT EXISTS judged (name TEXT PRIMARY KEY, json TEXT NOT NULL) ST
 CREATE TABLE IF NOT EXISTS key_entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS receipt (device TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (device, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS known_head (device TEXT PRIMARY KEY, receipt INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS vouch (operator TEXT PRIMARY KEY, seq INTEGER NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent_job (job TEXT PRIMARY KEY, batch TEXT NOT NULL, sent INTEGER NOT NULL, label TEXT NOT NULL, targets INTEGER NOT NULL) STRICT;
 `;
 
 export type ReceiptPlace = { readonly seq: number; readonly id: string };
-/** What a device's newest receipt says of the key log, and that receipt's count. */
+/** The latest place of the key log that a device has signed for, and the count of the newest receipt that was looked at. */
 export type KnownHead = { readonly receipt: number; readonly seq: number; readonly id: string };
+/** What an operator's newest checkpoint says of the key log, and when it was signed. */
+export type Vouch = { readonly keyHead: LogPlace; readonly time: number };
 export type SentJob = {
   readonly job: string;
   readonly batch: string;
@@ -129,6 +133,25 @@ export class Cache implements Disposable {
     this.#transact(() => this.#keepKnownHead(device, head));
   }
 
+  /** The newest checkpoint of each operator that was ever seen here, by operator id. */
+  vouches(): ReadonlyMap<string, Vouch> {
+    const rows = this.#db.prepare("SELECT operator, seq, id, time FROM vouch").all();
+    return new Map(
+      rows.map((row) => {
+        const keyHead = { seq: count(row["seq"]), id: word(row["id"]) };
+        return [word(row["operator"]), { keyHead, time: count(row["time"]) }];
+      }),
+    );
+  }
+
+  /** Keeps a checkpoint unless a newer one of this operator is kept. */
+  keepVouch(operator: string, { keyHead: { seq, id }, time }: Vouch): void {
+    const upsert = `INSERT INTO vouch (operator, seq, id, time) VALUES (?, ?, ?, ?)
+      ON CONFLICT (operator) DO UPDATE SET seq = excluded.seq, id = excluded.id, time = excluded.time
+      WHERE excluded.time > time`;
+    this.#transact(() => this.#db.prepare(upsert).run(operator, seq, id, time));
+  }
+
   sentJobs(): readonly SentJob[] {
     const rows = this.#db.prepare("SELECT job, batch, sent, label, targets FROM sent_job ORDER BY sent DESC").all();
     return rows.map((row) => ({
@@ -151,8 +174,8 @@ export class Cache implements Disposable {
 
   #keepKnownHead(device: string, { receipt, seq, id }: KnownHead): void {
     const upsert = `INSERT INTO known_head (device, receipt, seq, id) VALUES (?, ?, ?, ?)
-      ON CONFLICT (device) DO UPDATE SET receipt = excluded.receipt, seq = excluded.seq, id = excluded.id
-      WHERE excluded.receipt > receipt`;
+      ON CONFLICT (device) DO UPDATE SET receipt = max(receipt, excluded.receipt),
+        id = iif(excluded.seq > seq, excluded.id, id), seq = max(seq, excluded.seq)`;
     this.#db.prepare(upsert).run(device, receipt, seq, id);
   }
 

@@ -33,6 +33,18 @@ export const MISMATCH_MEMORY_MS = 30 * DAY;
 export const COSIGN_HURRY_MS = 10 * MINUTE;
 /** How often a client that waits for a co-signature asks, besides at each push that something changed. */
 export const COSIGN_POLL_MS = 30 * SECOND;
+/** A copy of an organisation with a hundred thousand devices takes 25 MiB. */
+export const MAX_COPY_BYTES = 64 * 1024 * 1024;
+/** What is remembered of a hundred thousand devices of a predecessor, and of a few before it. */
+export const MAX_PREDECESSOR_BYTES = 64 * 1024 * 1024;
+/** A device that is online fetches a key event and reports it within a second or two; a slow line, or a busy one, takes some more. */
+export const HEARD_WAIT_MS = 10 * SECOND;
+/** Nothing new for this long: whoever has not said by now that they heard is not about to. Reports are a second apart. */
+export const HEARD_QUIET_MS = 4 * SECOND;
+/** Groups of devices that one line names; the rest is counted. */
+export const MAX_NAMED_GROUPS = 8;
+/** How long before jobs would stop for want of a colleague's word it is said: time to find the colleague. */
+export const VOUCH_WARNING_MS = 3 * DAY;
 /** A recovery file takes 1.5 KiB. */
 export const MAX_RECOVERY_FILE_BYTES = 64 * 1024;
 /** Wrong or weak passphrases at a prompt before a command gives up. */

@@ -23,23 +23,32 @@ export function readCheckpoint(
   bytes: Uint8Array,
   keyLog: KeyLogView,
 ): { checkpoint: Checkpoint; operator: string; place: "ahead" | "known" } {
+  const { checkpoint, operator } = readCheckpointAnywhere(bytes, keyLog.state);
+  const place = placeIn(keyLog, checkpoint.keyHead);
+  if (place === "forked") throw refuse("log-fork", `key log ${checkpoint.keyHead.seq} ${checkpoint.keyHead.id}`);
+  return { checkpoint, operator, place };
+}
+
+/** The same wherever it stands, beside our line too: whoever shows people what colleagues signed has to say that. */
+export function readCheckpointAnywhere(
+  bytes: Uint8Array,
+  state: KeyLogState,
+): { checkpoint: Checkpoint; operator: string } {
   const envelope = readEnvelopeOf("checkpoint", bytes);
   const message = pae(envelope.payloadType, envelope.payload);
   const [first, second] = envelope.signatures;
   if (first === undefined || second !== undefined)
     throw refuse("envelope-signatures", "a checkpoint has one signature");
-  const operator = keyLog.state.operators.find(({ key }) => key === first.key);
+  const operator = state.operators.find(({ key }) => key === first.key);
   if (operator === undefined) throw refuse("signer-unknown", `key ${first.key}`);
   if (!verifySignature({ publicKey: keyBytes(operator.sig), message, signature: first.signature })) {
     throw refuse("signature-bad", `key ${first.key}`);
   }
   if (operator.role === "auditor") throw refuse("signer-role", "an auditor does not vouch for the log");
-  if (isRevokedByFork(keyLog.state, first.key)) throw refuse("signer-revoked", `key ${first.key}`);
+  if (isRevokedByFork(state, first.key)) throw refuse("signer-revoked", `key ${first.key}`);
   const checkpoint = readFields(Checkpoint, envelope.payload, MAX_CHECKPOINT_BYTES);
-  if (checkpoint.tenant !== keyLog.state.tenant) throw refuse("tenant-other", `tenant ${checkpoint.tenant}`);
-  const place = placeIn(keyLog, checkpoint.keyHead);
-  if (place === "forked") throw refuse("log-fork", `key log ${checkpoint.keyHead.seq} ${checkpoint.keyHead.id}`);
-  return { checkpoint, operator: operator.operator, place };
+  if (checkpoint.tenant !== state.tenant) throw refuse("tenant-other", `tenant ${checkpoint.tenant}`);
+  return { checkpoint, operator: operator.operator };
 }
 
 /** When each operator last vouched for a head of our line, by operator id. */

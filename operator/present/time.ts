@@ -1,4 +1,4 @@
-// Times for people: how long ago, and the whole date.
+// Times for people: how long ago, the whole date, and the day.
 
 const SECOND = 1000;
 const UNITS = [
@@ -22,4 +22,9 @@ export function date(time: number): string {
     .toISOString()
     .replace("T", " ")
     .replace(/\.\d+Z$/, "Z");
+}
+
+/** `2026-01-05`. */
+export function day(time: number): string {
+  return date(time).slice(0, 10);
 }
