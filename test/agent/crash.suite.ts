@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readFarewell } from "../../agent/farewell.ts";
 import { readJournal, verifyJournal } from "../../agent/journal.ts";
 import { readOwner, readTombstones } from "../../agent/owner.ts";
 import { State } from "../../agent/state.ts";
@@ -239,19 +240,20 @@ test("a device killed at any commit of a re-binding has the old owner or the new
     const next = new Tenant({ clock: clockNow(), epoch: 2, supersedes: [acme.id], founder: person("Eve", "admin") });
     const state = State.open(folder);
     bindTo(state, acme);
+    const before = deviceOf(state);
     state.close();
     const file = join(root, `package ${n}`);
     writeFileSync(file, packageOf(next));
     const code = await exitOf(
       spawn(process.execPath, [here("fault-bind.ts"), folder, String(n), file, pinOf(next.id)], { stdio: "inherit" }),
     );
-    checkOneOwner(folder, [acme, next]);
+    checkOneOwner(folder, [acme, next], before);
     expect(
       await exitOf(
         spawn(process.execPath, [here("fault-bind.ts"), folder, "0", file, pinOf(next.id)], { stdio: "inherit" }),
       ),
     ).toBe(0);
-    checkOneOwner(folder, [next]);
+    checkOneOwner(folder, [next], before);
     if (code === 0) {
       points = n - 1;
       break;
@@ -265,7 +267,8 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-function checkOneOwner(folder: string, possible: readonly Tenant[]): void {
+/** One owner and one identity that can be used; the one before is kept to say farewell where it has ended, and only there. */
+function checkOneOwner(folder: string, possible: readonly Tenant[], before: Device): void {
   const state = State.open(folder);
   try {
     const owner = readOwner(state);
@@ -274,6 +277,9 @@ function checkOneOwner(folder: string, possible: readonly Tenant[]): void {
     expect(state.all("SELECT seq FROM key_entry")).toHaveLength((owner?.keyState.head.seq ?? -1) + 1);
     expect(() => verifyJournal(state)).not.toThrow();
     expect(readJournal(state, 1)[0]?.entry).toContain(owner?.device);
+    const hasLeft = owner?.device !== before.id;
+    expect(readFarewell(state)?.device).toBe(hasLeft ? before.id : undefined);
+    expect(state.all("SELECT seed FROM former JOIN owner USING (seed)")).toEqual([]);
   } finally {
     state.close();
   }
