@@ -16,8 +16,6 @@ import { stricter, unlockedMs } from "./prompt-choice.ts";
 import { endUnfit, openHeld } from "./unlock-held.ts";
 import { openTyped, ownOperator } from "./unlock-typed.ts";
 
-export { grantFor } from "./access.ts";
-
 export type Unlocked = { readonly session: Session; readonly keys: Keyring };
 
 /** `always`: the passphrase is asked for whatever is unlocked, as for every act on keys, policy and tenants. */

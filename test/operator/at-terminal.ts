@@ -13,7 +13,7 @@ export async function atTerminal(
   { steps, env = {} }: { readonly steps: Steps; readonly env?: Readonly<Record<string, string>> },
 ): Promise<Screen> {
   const script = house.path("script.json");
-  const all = { KEYBOUND_HOME: house.home, TERM: "xterm", NO_COLOR: "1", ...env };
+  const all = { KEYBOUND_HOME: house.home, TERM: "xterm", ...env };
   writeFileSync(script, JSON.stringify({ command: [process.execPath, MAIN, ...args], env: all, steps }));
   const python = join(import.meta.dirname, "at-terminal.py");
   return JSON.parse(expectDone(await runProgram(python, [script], { program: "python3" })).stdout);

@@ -19,15 +19,15 @@ import { expectDone, MAIN, OperatorHouse, PASSPHRASE, type Ran, runProgram } fro
 import { seedsOf as seedsOfName, until } from "./keeper.ts";
 
 let house: OperatorHouse;
-let env: { readonly XDG_RUNTIME_DIR: string };
+let env: Readonly<Record<string, string>>;
 let world: World;
 let seeds: OperatorSeeds;
 let files = 0;
 
 beforeAll(async () => {
   house = await OperatorHouse.open();
-  env = { XDG_RUNTIME_DIR: house.path("run") };
-  mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 });
+  env = { XDG_RUNTIME_DIR: house.path("run"), NO_COLOR: "1" };
+  mkdirSync(house.path("run"), { mode: 0o700 });
   const { stdin, stdout, stderr } = process;
   world = {
     now: () => Date.now(),

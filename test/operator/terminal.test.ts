@@ -1,12 +1,9 @@
 // Questions and tables on a real terminal, made by Python's pty.
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectDone, MAIN, OperatorHouse, PASSPHRASE, runProgram } from "./house.ts";
+import { atTerminal, type Screen, type Steps } from "./at-terminal.ts";
+import { expectDone, OperatorHouse, PASSPHRASE } from "./house.ts";
 import { SocketDevice } from "./socket-device.ts";
-
-type Screen = { readonly code: number; readonly screen: string; readonly left: number };
-type Steps = readonly (readonly [waitFor: string, type: string])[];
 
 let house: OperatorHouse;
 
@@ -17,18 +14,8 @@ beforeAll(async () => {
 afterAll(() => house[Symbol.asyncDispose]());
 
 /** Runs the operator's program on a terminal and types these answers. */
-async function typed(
-  args: readonly string[],
-  steps: Steps,
-  colour: "NO_COLOR" | "COLOUR" = "NO_COLOR",
-): Promise<Screen> {
-  const script = house.path("script.json");
-  const env = { KEYBOUND_HOME: house.home, TERM: "xterm", [colour]: "1" };
-  writeFileSync(script, JSON.stringify({ command: [process.execPath, MAIN, ...args], env, steps }));
-  const ran = expectDone(
-    await runProgram(join(import.meta.dirname, "at-terminal.py"), [script], { program: "python3" }),
-  );
-  return JSON.parse(ran.stdout);
+function typed(args: readonly string[], steps: Steps, colour: "NO_COLOR" | "COLOUR" = "NO_COLOR"): Promise<Screen> {
+  return atTerminal(house, args, { steps, env: { [colour]: "1" } });
 }
 
 test("the first key is made by typing a passphrase twice, after weak ones were explained, and nothing typed is shown", async () => {
