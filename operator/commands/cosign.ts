@@ -85,7 +85,9 @@ async function signJob(unlocked: Unlocked, proposal: FetchedProposal): Promise<v
   }
   print(world, job);
   if (!isSent) return say(world, missingWords({ id: job, signed, needed, others }));
-  say(world, `sent to ${targets.length} ${targets.length === 1 ? "device" : "devices"}; see keybound job show ${job}`);
+  // Its output is sealed to the co-signer's key, not to this client.
+  const count = `${targets.length} ${targets.length === 1 ? "device" : "devices"}`;
+  say(world, `sent to ${count}; see keybound job show ${job} --unlock`);
 }
 
 async function signEvent(unlocked: Unlocked, proposal: FetchedProposal): Promise<void> {

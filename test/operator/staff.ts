@@ -11,7 +11,8 @@ import { RelayClient } from "../../operator/relay-client.ts";
 import { syncKeyLog } from "../../operator/sync.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import type { Role } from "../../protocol/key-event.ts";
-import { type CliOptions, type OperatorHouse, PASSPHRASE, type Ran } from "./house.ts";
+import { DEFAULT_POLICY } from "../../protocol/policy.ts";
+import { type CliOptions, expectDone, type OperatorHouse, PASSPHRASE, type Ran } from "./house.ts";
 
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
 
@@ -91,4 +92,44 @@ export async function hire(
     await grantFor(accessKeyOf(access), { tenant: config.tenant, operator, keys: own, now: Date.now() }),
   );
   return new Colleague(house, { name, home, made });
+}
+
+/** Sets how many people sign a job for critical devices; all of these sign the policy. */
+export async function signersOfCritical(count: number, [first, ...others]: readonly Colleague[]): Promise<void> {
+  const policy = { ...DEFAULT_POLICY, jobThresholds: [{ kind: "any" as const, class: "critical", count }] };
+  await first?.write(
+    { type: "policy.set", policy },
+    others.map(({ signer }) => signer),
+  );
+}
+
+/** A row of `keybound cosign --json`. */
+export type Waiting = {
+  readonly proposal: string;
+  readonly job: string;
+  readonly signers: readonly string[];
+  readonly needed: number;
+  readonly what: string;
+  readonly refused?: string;
+};
+
+export async function waiting(who: Colleague): Promise<readonly Waiting[]> {
+  return JSON.parse(expectDone(await who.run(["cosign", "--json"])).stdout);
+}
+
+export function cosign(who: Colleague, id: string): Promise<Ran> {
+  return who.unlocked(["cosign", "--yes", "--", id]);
+}
+
+/** Takes away whatever waits. */
+export function rejectAll(who: Colleague): Promise<void> {
+  return who.hand(async ({ client }) => {
+    const { header } = await client.ask("proposals", { type: "list-proposals" });
+    for (const { proposal } of header.proposals) await client.ask("ok", { type: "drop-proposal", proposal });
+  });
+}
+
+/** The exit code, and the code that is said on stderr. */
+export function verdict({ code, stderr }: Ran): readonly [number | null, string] {
+  return [code, /^keybound: ([a-z-]+): /m.exec(stderr)?.[1] ?? stderr];
 }
