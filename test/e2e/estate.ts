@@ -141,8 +141,13 @@ export class Desk implements AsyncDisposable {
     let found: Device | undefined;
     const known = new Set(others.map(({ id }) => id));
     await until(async () => {
-      const { parts } = await this.client.request({ type: "list-devices" });
-      found = parts.map(deviceOf).find(({ id }) => !known.has(id));
+      const { header, parts } = await this.client.request({ type: "list-devices" });
+      // Binding reports follow the enrolment requests.
+      const count = Array.isArray(header["devices"]) ? header["devices"].length : 0;
+      found = parts
+        .slice(0, count)
+        .map(deviceOf)
+        .find(({ id }) => !known.has(id));
       return found !== undefined;
     }, "a device to enrol");
     if (found === undefined) throw new Error("no device");
