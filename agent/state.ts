@@ -108,6 +108,8 @@ function openDatabase(path: string): DatabaseSync {
   db.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512",
   );
+  // What is deleted, a former identity's key above all, is overwritten with the page that it was on.
+  db.exec("PRAGMA secure_delete = FAST");
   const version = versionOf(db);
   if (version > SCHEMA_VERSION)
     throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);

@@ -1,9 +1,13 @@
 // What the former owner hears of a device that has left: its last answers and where it went, whether anybody was connected at
 // the rebind or not; and that nothing but this is ever done in the former name.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readFarewell } from "../../agent/farewell.ts";
+import { forgetFarewell, readFarewell } from "../../agent/farewell.ts";
 import { touchOwnerMark } from "../../agent/owner-mark.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { bytesOf } from "../../agent/row.ts";
+import { State } from "../../agent/state.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
 import { person } from "../cast/person.ts";
@@ -133,6 +137,21 @@ describe("a device that changes its owner", () => {
     start({ now: () => Date.now() + 31 * DAY });
     await until(() => readFarewell(state) === undefined, "the end of it");
     expect([former.logins, state.all("SELECT seed FROM former")]).toEqual([[], []]);
+  });
+
+  it("leaves no copy of the former key in the database once it is forgotten", async () => {
+    const { path, rebind } = await leaving();
+    rebind();
+    const file = () => readFileSync(join(path, "state.db"));
+    const again = State.open(path);
+    const seed = bytesOf(again.get("SELECT seed FROM former") ?? {}, "seed");
+    const moveAll = () => again.get("PRAGMA wal_checkpoint(TRUNCATE)");
+    moveAll();
+    expect(file().includes(seed)).toBe(true);
+    again.write("forget", () => forgetFarewell(again));
+    moveAll();
+    expect(file().includes(seed)).toBe(false);
+    again.close();
   });
 
   it("has the words of one former identity at the most", async () => {
