@@ -1,0 +1,44 @@
+// What the freshness rule guarantees now, in plain words.
+import type { Freshness, JobsStop, VouchRow } from "../freshness.ts";
+import { either } from "./either.ts";
+import { plain } from "./escape.ts";
+import { span } from "./span.ts";
+import { ago, date } from "./time.ts";
+
+type Reader = { readonly own: string; readonly now: number };
+
+export function freshnessLines(freshness: Freshness, { own, now }: Reader): readonly string[] {
+  const stop = freshness.stops.find(({ operator }) => operator === own);
+  return [
+    boundWords(freshness),
+    `vouched: ${freshness.vouches.map((vouch) => vouchWords(vouch, now)).join(", ")}`,
+    ...(stop === undefined ? [] : [stopWords(stop, { freshness, now })]),
+  ];
+}
+
+function boundWords({ mode, maxAgeMs, boundMs, vouches }: Freshness): string {
+  if (boundMs !== undefined)
+    return `a withheld revocation can work for at most ${span(boundMs)} on a device: it runs a job only if somebody besides the signer vouched for the key log within that time`;
+  if (mode === "off") return "the rule is off: nothing bounds for how long a relay can hide a revocation from a device";
+  if (mode === "any")
+    return `devices take the signer's own word, ${span(maxAgeMs)} old at the most: nothing bounds for how long a withheld revocation works`;
+  const few = vouches.length === 1 ? "one operator" : "nobody";
+  return `with ${few} to vouch nothing bounds for how long a withheld revocation works on a device`;
+}
+
+function vouchWords({ name, vouchedAt }: VouchRow, now: number): string {
+  return `${plain(name)} ${vouchedAt === undefined ? "never, as far as is known here" : ago(vouchedAt, now)}`;
+}
+
+/** When one's own jobs stop, and who keeps them going. */
+export function stopWords(
+  { operator, from }: JobsStop,
+  { freshness, now }: { readonly freshness: Freshness; readonly now: number },
+): string {
+  const others = freshness.vouches.filter((vouch) => vouch.operator !== operator);
+  const names = either(others.map(({ name }) => plain(name)));
+  if (from === 0) return `devices refuse your jobs (job-stale) until ${names} unlocks once`;
+  return from <= now
+    ? `devices refuse your jobs (job-stale) since ${date(from)}, until ${names} unlocks`
+    : `your jobs stop on ${date(from)} unless ${names} unlocks before`;
+}
