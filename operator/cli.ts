@@ -5,6 +5,7 @@ import { addKeyCommands } from "./cli-keys.ts";
 import { addJobCommands } from "./cli-jobs.ts";
 import { addPolicyCommands } from "./cli-policy.ts";
 import { addSessionCommands } from "./cli-session.ts";
+import { addStatusCommands } from "./cli-tenant.ts";
 import { addExample, type SetExitCode, withCommon, withNewKey } from "./cli-common.ts";
 import { VERSION } from "./version.ts";
 import { count, listed, repeated } from "./quantity.ts";
@@ -27,6 +28,7 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
   ]);
   addInit(cli, world);
   addPackage(cli, world);
+  addStatusCommands(cli, world, setExitCode);
   addKeyCommands(cli, world, setExitCode);
   addDeviceCommands(cli, world);
   addJobCommands(cli, world, setExitCode);
