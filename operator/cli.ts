@@ -1,6 +1,7 @@
 // The commands, their options and their help; each command's own code is loaded when it is called.
 import { Command, Option } from "commander";
 import { addDeviceCommands } from "./cli-devices.ts";
+import { addTenantCommands } from "./cli-reset.ts";
 import { addKeyCommands } from "./cli-keys.ts";
 import { addJobCommands } from "./cli-jobs.ts";
 import { addPolicyCommands } from "./cli-policy.ts";
@@ -34,6 +35,7 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
   addJobCommands(cli, world, setExitCode);
   addPolicyCommands(cli, world);
   addSessionCommands(cli, world);
+  addTenantCommands(cli, world);
   addVerify(cli, world, setExitCode);
   addCompletion(cli, world);
   for (const command of cli.commands) inherit(command, cli);

@@ -115,6 +115,19 @@ export const FAULTS = {
     says: "this is no setup code, or it was mistyped",
     hint: "it begins with KB1- and was shown when the key was made",
   },
+  "tenant-reset": {
+    says: "this organisation was reset, by the relay's word: another one of later epoch took its place",
+    hint: "have the colleague who did it tell you its pin, and create a key there: keybound key create; if you did it and it was interrupted, repeat keybound tenant reset",
+  },
+  "session-over": {
+    says: "the relay waits no longer than half an hour",
+    hint: "keybound key request goes on waiting to be called",
+  },
+  "copy-form": { says: "this is no copy of an organisation", hint: "keybound tenant reset writes one" },
+  "close-few": {
+    says: "the closing waits for another admin",
+    hint: "have them run the command above, or revoke keys that nobody can use any more, then repeat; without --old-passphrase-file nothing is closed",
+  },
   "pin-unknown": {
     says: "the relay has no organisation with this pin",
     hint: "have an admin read the pin to you from keybound status, and check the relay's address",

@@ -7,7 +7,7 @@ import { createTenant, signGenesis, wasRefused } from "./create-tenant.ts";
 import { Fault } from "./fault.ts";
 import { accessKeyOf, makeAccessSeeds, makeHomeFolder, removeHome, writeGrant, writeHome } from "./home.ts";
 import type { MadeKey } from "./new-key.ts";
-import { statementSigner } from "./new-key.ts";
+import { statementSigner } from "./keyring.ts";
 import { type RecoveryPlan, writeRecovery } from "./plan-recovery.ts";
 import { RelayClient } from "./relay-client.ts";
 import type { World } from "./world.ts";

@@ -1,12 +1,9 @@
 // A new signature key, before anybody has approved it: derived from a passphrase, with what a log entry says of it.
 import { toBase64url } from "../protocol/bytes.ts";
-import { pae, payloadType } from "../protocol/envelope.ts";
 import type { NewKey, Role } from "../protocol/key-event.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import { DEFAULT_KEY_LIFETIME_MS } from "../protocol/limits.ts";
 import { keysOf, type OperatorKeys, stretchPassphrase } from "../protocol/passphrase.ts";
-import type { Signer } from "../protocol/signature.ts";
-import type { StatementSigner } from "./keyring.ts";
 import type { RecoveryKey } from "./recovery-file.ts";
 
 export type KeyOwner = {
@@ -67,9 +64,4 @@ export function entryOf(
 /** A recovery key as an entry spells it. */
 export function recoveryField(recovery: RecoveryKey | undefined): string | undefined {
   return recovery === undefined ? undefined : toBase64url(recovery.signer.publicKey);
-}
-
-/** A key of this process as the signer of a statement. */
-export function statementSigner(signer: Signer): StatementSigner {
-  return { key: signer.key, sign: async (kind, payload) => signer.sign(pae(payloadType(kind), payload)) };
 }

@@ -9,6 +9,8 @@ const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOS
 const NAMED: Readonly<Record<string, FaultCode>> = {
   "claim-unknown": "claim-refused",
   "tenant-unknown": "pin-unknown",
+  "tenant-reset": "tenant-reset",
+  "session-over": "session-over",
   "request-unknown": "request-unknown",
   "request-rejected": "request-rejected",
   "newcomer-away": "newcomer-away",

@@ -58,6 +58,11 @@ function writeSynced(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Has a rename inside the folder above this path on the disk. */
+export function syncParent(path: string): void {
+  syncFolder(dirname(path));
+}
+
 function syncFolder(folder: string): void {
   // Windows has no sync of a folder: a rename there is on disk when its journal is.
   if (process.platform === "win32") return;

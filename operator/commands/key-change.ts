@@ -7,8 +7,8 @@ import { type CommonOptions, openDesk, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { endHolder } from "../holder/held-keys.ts";
 import { afterKeyEvent, keyDeskOf, type WaitHeardOptions } from "../key-act.ts";
-import { keyringOf } from "../keyring.ts";
-import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField, statementSigner } from "../new-key.ts";
+import { keyringOf, statementSigner } from "../keyring.ts";
+import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../new-key.ts";
 import { givenPassphrase } from "../passphrase-input.ts";
 import {
   planRecovery,

@@ -12,8 +12,8 @@ import { type Desk, folderOf, openDesk, print, printJson, say } from "../desk.ts
 import { endHolder } from "../holder/held-keys.ts";
 import { Fault } from "../fault.ts";
 import { hasHome, makeAccessSeeds, openHome, writeHome } from "../home.ts";
-import { keyringOf } from "../keyring.ts";
-import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField, statementSigner } from "../new-key.ts";
+import { keyringOf, statementSigner } from "../keyring.ts";
+import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../new-key.ts";
 import { dialNewcomer, throwAwaySigner } from "../newcomer.ts";
 import { givenPassphrase } from "../passphrase-input.ts";
 import { removePending } from "../pending-request.ts";

@@ -41,10 +41,17 @@ export async function setPolicy(world: World, options: SetOptions): Promise<void
   const after = changedPolicy(before, options);
   const differences = policyDiff({ before, after });
   if (differences.length === 0) return sayUnchanged(world, options, after);
-  sayChange(session, differences, after);
-  await confirmed(world, options.yes, "Set this policy?");
-  const appended = await append(unlocked, { before, after });
+  const appended = await offerPolicy(unlocked, after, options);
   report(session, appended, { differences, after });
+}
+
+/** Says what another policy would change, has it confirmed, and signs it. Throws `not-confirmed` for a no. */
+export async function offerPolicy(unlocked: Unlocked, after: Policy, options: CommonOptions): Promise<AppendedKey> {
+  const { session } = unlocked;
+  const before = session.state.policy;
+  sayChange(session, policyDiff({ before, after }), after);
+  await confirmed(session.desk.world, options.yes, "Set this policy?");
+  return await append(unlocked, { before, after });
 }
 
 function sayUnchanged(world: World, { json }: SetOptions, policy: Policy): void {

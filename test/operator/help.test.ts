@@ -53,9 +53,12 @@ describe("help", () => {
   test("takes no passphrase as an argument", () => {
     const options = commandsOf(cli).flatMap(([, command]) => command.options.flatMap(({ long }) => long ?? []));
     expect([...new Set(options.filter((option) => option.includes("passphrase")))].toSorted()).toEqual([
+      "--file-passphrase-file",
+      "--new-passphrase-file",
       "--passphrase-fd",
       "--passphrase-file",
       "--passphrase-only",
+      "--recovery-passphrase-file",
     ]);
   });
 
