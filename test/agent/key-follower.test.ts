@@ -7,6 +7,7 @@ import { admitKey } from "../../protocol/key-admission.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
 import { person } from "../cast/person.ts";
+import { flipped } from "../cast/statement.ts";
 import { type EventFields, Tenant } from "../cast/tenant.ts";
 import { codeOf } from "../protocol/refused.ts";
 import { bindTo, deviceOf, jobsOn, openState, ownerOf, receiptsOf } from "./bound.ts";
@@ -96,5 +97,47 @@ describe("entries that come again", () => {
     expect(owned.keyState).toBe(keyState);
     expect(forks()).toHaveLength(1);
     expect(verifyJournal(state).to).toMatchObject({ seq: readJournal(state, 1)[0]?.seq });
+  });
+});
+
+/** A device that knows the first of five entries. */
+function behind() {
+  const tenant = new Tenant({ founder: ada });
+  const state = openState();
+  bindTo(state, tenant);
+  const { owned } = jobsOn(state, tenant);
+  for (const prompt of ["day", "task", "week", "day"] as const) tenant.setPolicy({ prompt });
+  const take = (...entries: readonly Uint8Array[]) =>
+    codeOf(() => takeKeyEntries(owned, { entries, admit: admitKey, now: tenant.clock.now }));
+  const events = () => readJournal(state, 100).map(({ entry }): unknown => JSON.parse(entry).type);
+  return { tenant, state, owned, take, events };
+}
+
+describe("entries that come together", () => {
+  test("are kept up to the one that is refused, each with its line in the journal", () => {
+    const { tenant, state, take, events } = behind();
+    const [, first, second, third, fourth] = tenant.log;
+    if (first === undefined || second === undefined || third === undefined || fourth === undefined) throw new Error("");
+    expect(take(first, second, flipped(third, -40), fourth)).toBe("signature-bad");
+    expect(ownerOf(state).keyState).toEqual(tenant.stateAt(2));
+    expect(events()).toEqual(["bound", "followed", "followed"]);
+  });
+
+  test("are taken around one that stands beside our line", () => {
+    const { tenant, state, owned, take, events } = behind();
+    const [, first, ...later] = tenant.log;
+    if (first === undefined) throw new Error("an empty log");
+    const beside = tenant.sign(
+      { type: "policy.set", policy: { ...tenant.state.policy, prompt: "task" } },
+      [ada.signer],
+      {
+        seq: 0,
+        id: tenant.id,
+      },
+    );
+    expect(take(first, beside, ...later)).toBe("accepted");
+    expect(owned.keyState.head).toEqual(tenant.head);
+    expect(ownerOf(state).keyState.forks).toHaveLength(1);
+    expect(events()).toEqual(["bound", "followed", "fork", "followed", "followed", "followed"]);
   });
 });
