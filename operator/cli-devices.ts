@@ -1,10 +1,11 @@
 // The commands about devices and groups.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { addExample, withCommon } from "./cli-common.ts";
 import { listed } from "./quantity.ts";
 import type { World } from "./world.ts";
 
 const load = () => import("./commands/devices.ts");
+const loadRedeploy = () => import("./commands/devices-redeploy.ts");
 const loadGroup = () => import("./commands/group.ts");
 
 export function addDeviceCommands(cli: Command, world: World): void {
@@ -17,8 +18,16 @@ function devicesCommand(world: World): Command {
   const list = new Command("list")
     .description("List devices: names from the signed roster, hosts as the devices signed them.")
     .option("--pending", "only devices that ask for admission")
-    .action(async (options) => (await load()).devices(world, options));
-  addExample(list, ["keybound devices list --pending"]);
+    .addOption(
+      new Option("--redeploy", "after a reset: which devices of the organisation before have come over").conflicts(
+        "pending",
+      ),
+    )
+    .action(async (options) => {
+      if (options.redeploy === true) return (await loadRedeploy()).redeployedDevices(world, options);
+      return (await load()).devices(world, options);
+    });
+  addExample(list, ["keybound devices list --pending", "keybound devices list --redeploy"]);
   const admit = new Command("admit")
     .description("Admit a device that asks for it.")
     .argument("<device>", "its host name or the beginning of its id")

@@ -31,7 +31,7 @@ type Row = {
   /** The relay's word; absent where the relay does not list the device. */
   readonly online?: boolean;
   readonly seenAt?: number;
-  /** Place of the key log in the device's newest receipt. */
+  /** The latest place of the key log that the device has signed for, in a receipt or a report. */
   readonly keyLog?: number;
   /** Whether that is behind what this client knows, or on another line. */
   readonly behind?: boolean;
