@@ -1,5 +1,6 @@
 // Signing a proposed job second: shown in full, signed with those who signed before, and sent as soon as enough people have.
 import type { UnverifiedSignature } from "../protocol/envelope.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import { type Counted, countedSignatures } from "./counted-signatures.ts";
 import { confirmed } from "./ask.ts";
 import { say } from "./desk.ts";
@@ -96,14 +97,25 @@ async function withLater(session: Session, { proposed, proposal }: Signing): Pro
 
 type Sending = { readonly proposed: ProposedJob; readonly parts: readonly Uint8Array[] };
 
+/** Noted as sent only then: where the answer is lost, the relay has it, and says so to whoever signs again. */
 async function submit(unlocked: Unlocked, { proposed, parts }: Sending): Promise<void> {
-  const { client, desk } = unlocked.session;
+  const { client, desk, now } = unlocked.session;
   const { job, batch, expiresAt, targets } = proposed.manifest;
-  const label = jobTitle(proposed.body);
-  desk.cache.addSentJob({ job, batch, sent: unlocked.session.now, label, targets: targets.length });
-  await client.ask("ok", { type: "submit", job, batch, expiresAt, targets, watch: false }, parts);
+  const header = { type: "submit", job, batch, expiresAt, targets, watch: false };
+  await orDone(client.ask("ok", header, parts), job);
+  desk.cache.addSentJob({ job, batch, sent: now, label: jobTitle(proposed.body), targets: targets.length });
   await dropProposal(unlocked.session, proposed.statement);
   await sendCheckpoint(unlocked);
+}
+
+/** A colleague was quicker: the job was sent with other signatures. */
+async function orDone<T>(sending: Promise<T>, job: string): Promise<T> {
+  try {
+    return await sending;
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === "job-id-reused")) throw error;
+    throw new Fault("proposal-done", job, { cause: error });
+  }
 }
 
 async function proposeAgain({ client }: Session, { proposed, parts }: Sending): Promise<void> {

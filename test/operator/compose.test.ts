@@ -80,6 +80,33 @@ describe("a job", () => {
   });
 });
 
+describe("a job for devices that ask for different numbers of signatures", () => {
+  const tenant = new Tenant({ policy: { jobThresholds: [{ kind: "any", class: "critical", count: 2 }] } });
+  const olga = person("Olga");
+  tenant.add(olga);
+  const signing = {
+    state: tenant.state,
+    signer: statementSigner(tenant.founder.signer),
+    operator: tenant.founder.operator,
+    access: device("client").sealing.publicKey,
+    now: tenant.clock.now,
+    random: seeded("needs"),
+  };
+
+  test("is one for each number, of one batch, and only who could co-sign reads the one that asks for two", async () => {
+    const devices = members([device("web1"), device("db1"), device("web2")]);
+    const targets = devices.map((one) => ({ ...one, class: one.name === "db1" ? "critical" : "standard" }));
+    const jobs = await composeJobs({ body: BODY, targets, expiresInMs: 1000 }, signing);
+    const [alone, both] = jobs;
+    expect(jobs.map((job) => [job.needed, job.targets.map(({ name }) => name)])).toEqual([
+      [1, ["web1", "web2"]],
+      [2, ["db1"]],
+    ]);
+    expect(both?.manifest.batch).toBe(alone?.manifest.batch);
+    expect([alone, both].map((job) => job?.manifest.readers.includes(raw(olga.sealing)))).toEqual([false, true]);
+  });
+});
+
 describe("readers", () => {
   test("are client, operator, auditors and admins, and not other operators", () => {
     const tenant = new Tenant();

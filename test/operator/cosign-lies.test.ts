@@ -184,8 +184,10 @@ describe("a relay that was taken over", () => {
       if (frame.header["type"] !== "job-record") return frame;
       return { header: { type: "failed", rid: frame.header["rid"] ?? 0, code: "job-unknown", message: "" }, parts: [] };
     };
-    const again = await liar.lying(denying, () => cosign(grace, job.manifest.job));
-    expect(verdict(again)).toEqual([1, "proposal-done"]);
+    for (const who of [grace, bob]) {
+      const again = await liar.lying(denying, () => cosign(who, job.manifest.job));
+      expect(verdict(again)).toEqual([1, "proposal-done"]);
+    }
     await rejectAll(ada);
   });
 });
@@ -203,7 +205,9 @@ describe("three people", () => {
     const hidden = expectDone(await liar.lying(hiding, () => cosign(grace, id)));
     expect(hidden.stderr).toContain("signed; 1 more needed: Bob must co-sign");
 
-    expectDone(await cosign(bob, id));
+    const { stdout } = expectDone(await bob.unlocked(["cosign", id, "--yes", "--json"]));
+    const common = { proposal: job.statement, kind: "job", state: "sent", job: id, signed: 3, needed: 3 };
+    expect(JSON.parse(stdout)).toEqual({ ...common, targets: ["orders"] });
     expect((await db.job()).statement).toBe(job.statement);
     await signersOfCritical(2, [ada, grace]);
   });

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readEnvelope } from "../../protocol/envelope.ts";
 import { readManifest } from "../../protocol/job.ts";
-import { expectDone, OperatorHouse } from "./house.ts";
+import { atTerminal } from "./at-terminal.ts";
+import { expectDone, OperatorHouse, PASSPHRASE } from "./house.ts";
 import { SocketDevice } from "./socket-device.ts";
 import { type Colleague, cosign, founder, hire, rejectAll, signersOfCritical, verdict, waiting } from "./staff.ts";
 
@@ -120,6 +121,19 @@ describe("a job for devices that ask for two", () => {
     const [row] = await waiting(grace);
     expect(ran.stderr.trimEnd().split("\n").at(-1)).toContain(`must co-sign: keybound cosign ${row?.job}`);
     expect(verdict(await cosign(ada, row?.job ?? ""))).toEqual([1, "signed-already"]);
+  });
+
+  test("is signed by nobody who says no", async () => {
+    const [row] = await waiting(grace);
+    const { code, screen } = await atTerminal(house, ["cosign", row?.job ?? ""], {
+      env: { KEYBOUND_HOME: grace.home, NO_COLOR: "1" },
+      steps: [
+        ["Passphrase:", `${PASSPHRASE}\r`],
+        ["Sign this?", "n\r"],
+      ],
+    });
+    expect([code, screen]).toEqual([1, expect.stringContaining("keybound: not-confirmed: ")]);
+    expect((await waiting(grace))[0]?.signers).toEqual(["Ada"]);
     await rejectAll(ada);
   });
 
