@@ -109,6 +109,12 @@ function signatures(change: (json: Signatures) => Signatures): (parts: Parts) =>
   ];
 }
 
+/** Says of every job that it was never sent. */
+const denying: Lie = (frame) => {
+  if (frame.header["type"] !== "job-record") return frame;
+  return { header: { type: "failed", rid: frame.header["rid"] ?? 0, code: "job-unknown", message: "" }, parts: [] };
+};
+
 type Signatures = readonly { readonly keyid: string; readonly sig: string }[];
 
 describe("a relay that was taken over", () => {
@@ -180,10 +186,6 @@ describe("a relay that was taken over", () => {
   test("shows a job that was sent as one that waits, and nobody signs it again", async () => {
     await propose(ada, job);
     expect(verdict(await cosign(bob, job.manifest.job))).toEqual([1, "proposal-done"]);
-    const denying: Lie = (frame) => {
-      if (frame.header["type"] !== "job-record") return frame;
-      return { header: { type: "failed", rid: frame.header["rid"] ?? 0, code: "job-unknown", message: "" }, parts: [] };
-    };
     for (const who of [grace, bob]) {
       const again = await liar.lying(denying, () => cosign(who, job.manifest.job));
       expect(verdict(again)).toEqual([1, "proposal-done"]);
@@ -213,15 +215,15 @@ describe("three people", () => {
   });
 });
 
-describe("what nobody should sign", () => {
-  /** The refusal of the only thing that waits, in the list and when somebody would sign it. */
-  async function refusedAs(id: string): Promise<readonly [string | undefined, string]> {
-    const [row] = await waiting(grace);
-    const [, code] = verdict(await cosign(grace, id));
-    await rejectAll(ada);
-    return [row?.refused, code];
-  }
+/** The refusal of the only thing that waits, in the list and when somebody would sign it. */
+async function refusedAs(id: string): Promise<readonly [string | undefined, string]> {
+  const [row] = await waiting(grace);
+  const [, code] = verdict(await cosign(grace, id));
+  await rejectAll(ada);
+  return [row?.refused, code];
+}
 
+describe("what nobody should sign", () => {
   test("is a job for a device that the roster does not have", async () => {
     const id = await propose(ada, await jobBy(ada, { targets: [db.device.id, device("gone").id] }));
     expect(await refusedAs(id)).toEqual(["proposal-target", "proposal-target"]);

@@ -37,6 +37,10 @@ function lines(tenant: Tenant, event: EventFields): readonly string[] {
   return keyEventLines(eventOf(bytes), { state: tenant.state, now: tenant.clock.now });
 }
 
+function revoke(who: Person): EventFields {
+  return { type: "operator.revoke", operator: who.operator, key: who.signer.key, reason: "left", jobs: "cancel" };
+}
+
 describe("in words", () => {
   const tenant = acme();
 
@@ -83,10 +87,6 @@ describe("in words", () => {
 
 describe("how many must sign", () => {
   const tenant = acme();
-  const revoke = (who: Person): EventFields => {
-    return { type: "operator.revoke", operator: who.operator, key: who.signer.key, reason: "left", jobs: "cancel" };
-  };
-
   test.each<readonly [string, EventFields]>([
     ["an operator's new role", { type: "operator.role", operator: olga.operator, role: "auditor" }],
     ["an admin's new role", { type: "operator.role", operator: grace.operator, role: "operator" }],
@@ -99,9 +99,9 @@ describe("how many must sign", () => {
     const eligible = [ada, grace, hopper].filter(({ operator }) =>
       rule?.eligible.some((one) => one.operator === operator),
     );
-    const enough = eligible.slice(0, rule?.needed);
-    expect(isTaken(tenant.state, tenant.sign(event, signersOf(enough)))).toBe(true);
-    if (enough.length > 1) expect(isTaken(tenant.state, tenant.sign(event, signersOf(enough.slice(1))))).toBe(false);
+    const enough = signersOf(eligible.slice(0, rule?.needed));
+    const taken = [enough, enough.slice(1)].map((by) => by.length > 0 && isTaken(tenant.state, tenant.sign(event, by)));
+    expect(taken).toEqual([true, false]);
   });
 
   test("counts those who may and did, and keeps no signature of a key that says nothing about it", () => {

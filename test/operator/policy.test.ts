@@ -1,12 +1,16 @@
 // The policy through the program, by real admins: in words, as a change that is shown before it is signed, and by as many as must.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { toBase64url } from "../../protocol/bytes.ts";
+import { longCode } from "../../protocol/key-approval.ts";
+import { signKeyRequest } from "../../protocol/key-request.ts";
 import { DEFAULT_POLICY, type Policy } from "../../protocol/policy.ts";
 import { changedPolicy, checkPolicyOptions, type PolicyOptions } from "../../operator/policy-change.ts";
 import { differenceWords, isWeakening, policyDiff } from "../../operator/policy-diff.ts";
 import { policyTraps } from "../../operator/policy-traps.ts";
 import { expectDone, OperatorHouse, type Ran } from "./house.ts";
 import { type Colleague, founder, hire } from "./staff.ts";
-import { person } from "../cast/person.ts";
+import { newKeyOf, person } from "../cast/person.ts";
+import { idOfEnvelope } from "../cast/statement.ts";
 import { Tenant } from "../cast/tenant.ts";
 
 const HOUR = 3_600_000;
@@ -169,6 +173,10 @@ describe("traps", () => {
   });
 });
 
+function set(who: Colleague, args: readonly string[]): Promise<Ran> {
+  return who.unlocked(["policy", "set", ...args]);
+}
+
 describe("through the program", () => {
   let house: OperatorHouse;
   let ada: Colleague;
@@ -188,10 +196,6 @@ describe("through the program", () => {
   async function policy(who: Colleague = ada): Promise<Policy> {
     const shown: { policy: Policy } = JSON.parse(expectDone(await who.run(["policy", "--json"])).stdout);
     return shown.policy;
-  }
-
-  function set(who: Colleague, args: readonly string[]): Promise<Ran> {
-    return who.unlocked(["policy", "set", ...args]);
   }
 
   test("it is shown in words without a passphrase", async () => {
@@ -277,5 +281,21 @@ describe("through the program", () => {
     const { stdout } = expectDone(await grace.run(["cosign", "--reject", "--yes", "--", proposal]));
     expect(stdout).toMatch(/^rejected /);
     expect((await policy()).jobThresholds).toHaveLength(1);
+  });
+
+  test("a key that two admins must approve is approved by the second, who is shown the code of its request", async () => {
+    const state = await ada.hand(async (desk) => desk.state);
+    await ada.write({ type: "policy.set", policy: { ...state.policy, adminThreshold: 2 } }, [grace.signer]);
+    const nina = person("Nina");
+    const key = newKeyOf(nina, Date.now() + DAY);
+    const { role: _role, notAfter: _notAfter, ...own } = key;
+    const fields = { ...own, tenant: state.tenant, purpose: "add", time: Date.now() } as const;
+    const bytes = signKeyRequest(fields, { nonce: new Uint8Array(32), signers: [nina.signer, nina.recovery] });
+    const written = await ada.write({ type: "operator.add", key, request: toBase64url(bytes) });
+    const proposal = written.type === "proposed" ? written.proposal : "";
+    const { stdout, stderr } = expectDone(await grace.unlocked(["cosign", "--yes", "--json", "--", proposal]));
+    expect(stderr).toContain("makes Nina an operator");
+    expect(stderr).toContain(`it must be ${longCode(idOfEnvelope(bytes))}`);
+    expect(JSON.parse(stdout)).toMatchObject({ proposal, kind: "key-event", state: "appended", signed: 2, needed: 2 });
   });
 });
