@@ -3,8 +3,10 @@ import type { KeyLogState } from "../../protocol/key-state.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { startHolder } from "../holder/start.ts";
+import { keyringOf } from "../keyring.ts";
 import { date } from "../present/time.ts";
 import { type PromptChoice, unlockedMs } from "../prompt-choice.ts";
+import { sendCheckpoint } from "../unlock.ts";
 import { openTyped } from "../unlock-typed.ts";
 import type { World } from "../world.ts";
 
@@ -19,6 +21,8 @@ export async function unlock(world: World, options: UnlockCommandOptions): Promi
   const { session, keys } = await openTyped(desk);
   using opened = session;
   requireAllowed(time, opened.state);
+  // Colleagues' jobs may hang on somebody else's word (SPEC 4.5), and they are told to have this command run.
+  await sendCheckpoint({ session: opened, keys: keyringOf(keys) });
   const lifetimeMs = unlockedMs(time);
   await startHolder(desk.home, world, { seeds: keys.seeds, lifetimeMs });
   const until = world.now() + lifetimeMs;

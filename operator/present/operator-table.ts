@@ -8,7 +8,12 @@ import { span } from "./span.ts";
 import { table } from "./table.ts";
 import { date, day } from "./time.ts";
 
-type View = { readonly status: TenantStatus; readonly now: number; readonly all: boolean };
+type View = {
+  readonly status: Pick<TenantStatus, "operators" | "requests">;
+  readonly now: number;
+  /** With people whose keys were revoked. */
+  readonly all: boolean;
+};
 
 /** The column MODE is there only where a key is derived from a passphrase alone. */
 export async function operatorTable({ status, now, all }: View): Promise<string> {

@@ -1,9 +1,11 @@
 // A device on a real socket that does what a test tells it: enrols by a package, takes jobs, answers, keeps silent or lies.
 import { readFileSync } from "node:fs";
+import { type BindingReport, signBindingReport } from "../../protocol/binding-report.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import { type DeploymentPackage, readPackage } from "../../protocol/deployment.ts";
 import { signEnrolment } from "../../protocol/enrolment.ts";
 import { readEnvelope, statementId } from "../../protocol/envelope.ts";
+import type { LogPlace } from "../../protocol/fields.ts";
 import { type JobManifest, readManifest } from "../../protocol/job.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { type KeptStream, openLive, sealLive, sealOutput } from "../../protocol/output.ts";
@@ -12,7 +14,10 @@ import { signReceipt } from "../../protocol/receipt.ts";
 import { signLogin } from "../../protocol/relay-login.ts";
 import { type Device, device } from "../cast/device.ts";
 import { digestOf, seeded } from "../cast/random.ts";
+import { idOfEnvelope } from "../cast/statement.ts";
 import { WireClient } from "../cast/wire-client.ts";
+
+const NOTHING = new Uint8Array(0);
 
 export type TakenJob = { readonly manifest: JobManifest; readonly statement: string };
 
@@ -141,6 +146,22 @@ export class SocketDevice {
     await this.#client.done({ type: "result-part", job, offset: 0, size: sealed.length }, [sealed]);
     await this.#client.done({ type: "receipt", job, seq }, [receipt.bytes]);
     this.#before = { seq, id: receipt.id };
+  }
+
+  /** Waits until the relay pushes the entry of the key log at this place. */
+  async hears(seq: number): Promise<LogPlace> {
+    for (;;) {
+      const { header, parts } = await this.#client.next("log-grew");
+      const place = Number(header["from"]) + parts.length - 1;
+      if (header["log"] === "key" && place >= seq) return { seq: place, id: idOfEnvelope(parts.at(-1) ?? NOTHING) };
+    }
+  }
+
+  /** Reports how it stands: that it knows its package's log, unless `over` says otherwise. */
+  async report(over: Partial<BindingReport> = {}): Promise<void> {
+    const { tenant, head } = this.#package.state;
+    const own = { tenant, device: this.device.id, keyHead: head, agent: "0.1.0", time: Date.now() };
+    await this.#client.done({ type: "report" }, [signBindingReport({ ...own, ...over }, this.device.signer)]);
   }
 
   close(): Promise<number> {
