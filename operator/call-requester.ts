@@ -1,9 +1,10 @@
 // The admin's side of an approval: calls the person who waits, and has the six digits typed that only the two of them can see alike.
 import { fromBase64url, toBase64url } from "../protocol/bytes.ts";
+import { fromCrockford, toCrockford } from "../protocol/crockford.ts";
 import { readEnvelope, statementId } from "../protocol/envelope.ts";
 import { type KeyApproval, longCode, sixDigits } from "../protocol/key-approval.ts";
 import { checkReveal } from "../protocol/key-request.ts";
-import { MAX_APPROVAL_MS } from "../protocol/limits.ts";
+import { LONG_CODE_CHARS, MAX_APPROVAL_MS } from "../protocol/limits.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
 import { askLine } from "./ask.ts";
 import { say } from "./desk.ts";
@@ -80,6 +81,6 @@ function digitsOf({ waiting, approval, envelope, nonce }: Call): string {
 
 /** Whether a typed long code is the request's, in any spelling that Crockford's base32 reads. */
 export function isLongCode(typed: string, request: string): boolean {
-  const plain = (code: string) => code.toUpperCase().replace(/[\s-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
-  return plain(typed) === plain(longCode(request));
+  const bytes = fromCrockford(typed, LONG_CODE_CHARS);
+  return bytes !== undefined && toCrockford(bytes, LONG_CODE_CHARS) === longCode(request);
 }

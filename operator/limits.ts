@@ -68,7 +68,7 @@ export const MAX_STDIN_BYTES = 700 * 1024;
 /** Devices that may be put into one group at once, a signed entry for each 256. */
 export const MAX_GROUP_DEVICES = 100_000;
 /** An answer to `verify`: the largest file that is ours is a package. */
-export const MAX_VERIFY_BYTES = 32 * 1024 * 1024;
+export const MAX_VERIFY_BYTES = 64 * 1024 * 1024;
 /** Uses of a package's token unless said. */
 export const DEFAULT_TOKEN_USES = 100;
 /** A request to the key holder: a statement's payload in base64url, and a few words. Larger is not a client of ours. */

@@ -34,9 +34,8 @@ export async function planRecovery(
   const path = options.recoveryFile ?? (await wantedPath(world));
   if (path === undefined) return undefined;
   requireFree(resolve(path), false);
-  const given = givenPassphrase({
-    ...(options.recoveryPassphraseFile === undefined ? {} : { passphraseFile: options.recoveryPassphraseFile }),
-  });
+  const { recoveryPassphraseFile: passphraseFile } = options;
+  const given = givenPassphrase(passphraseFile === undefined ? {} : { passphraseFile });
   const rule: Rule = { mode: "file", known };
   const passphrase = await choosePassphrase(world, { given, rule, title: "Passphrase of the recovery file" });
   return { key: makeRecoveryKey(world.random), path, passphrase };

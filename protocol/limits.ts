@@ -95,9 +95,9 @@ export const MAX_INVENTORY_BYTES = 64 * KIB;
 /** A report with a refused package takes 700 bytes. */
 export const MAX_REPORT_BYTES = 4 * KIB;
 export const MAX_INVENTORY_ITEMS = 64;
-/** A whole key log at its longest, in base64 inside a package. */
-export const MAX_PACKAGE_BYTES = 32 * MIB;
-export const MAX_KEY_LOG_BYTES = 16 * MIB;
+/** A key log of ten thousand entries that each carry a request, in base64 inside a package. */
+export const MAX_PACKAGE_BYTES = 64 * MIB;
+export const MAX_KEY_LOG_BYTES = 48 * MIB;
 export const MAX_RELAYS = 8;
 export const MAX_RELAY_URL_CHARS = 512;
 export const MAX_DEPLOYMENT_LIFETIME_MS = 400 * DAY;

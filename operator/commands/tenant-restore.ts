@@ -40,11 +40,14 @@ export async function restoreTenant(world: World, path: string, options: CommonO
   const policy = isSame ? "unchanged" : await restorePolicy(unlocked, copy, options);
   await sendCheckpoint(unlocked);
   if (options.json === true) {
-    const names = (devices: readonly { readonly name: string }[]) => devices.map(({ name }) => name);
     return printJson(world, { restored: names(returned.map(({ is }) => is)), away: names(away), policy });
   }
   print(world, `${returned.length} of ${copy.devices.length} devices are as they were`);
   if (away.length > 0) print(world, "run it again when more have come over: keybound devices --redeploy");
+}
+
+function names(devices: readonly { readonly name: string }[]): readonly string[] {
+  return devices.map(({ name }) => name);
 }
 
 /** Devices that have come over and are admitted: by the word of their former key, else by a name that is the same. */

@@ -18,7 +18,7 @@ export function freshnessLines(freshness: Freshness, { own, now }: Reader): read
 
 function boundWords({ mode, maxAgeMs, boundMs, vouches }: Freshness): string {
   if (boundMs !== undefined)
-    return `a withheld revocation can work for at most ${span(boundMs)} on a device: it runs a job only if somebody besides the signer vouched for the key log within that time`;
+    return `a withheld revocation can work for at most ${span(boundMs)} on a device: somebody besides a job's signer must have vouched within that time`;
   if (mode === "off") return "the rule is off: nothing bounds for how long a relay can hide a revocation from a device";
   if (mode === "any")
     return `devices take the signer's own word, ${span(maxAgeMs)} old at the most: nothing bounds for how long a withheld revocation works`;

@@ -76,10 +76,9 @@ describe("a newcomer", () => {
     "who went away is approved by the code that they have kept",
     async () => {
       const { code } = await acme.asks("bob", pin);
-      const wrong = await acme.run("ada", [
-        ...["key", "approve", "bob", "--code", code.replace(/^.{5}/, code.startsWith("00000") ? "11111" : "00000")],
-        ...["--passphrase-file", acme.path("passphrase")],
-      ]);
+      const other = code.replace(/^.{5}/, code.startsWith("00000") ? "11111" : "00000");
+      const unlocking = ["--passphrase-file", acme.path("passphrase")];
+      const wrong = await acme.run("ada", ["key", "approve", "bob", "--code", other, ...unlocking]);
       expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("keybound: code-differs")]);
       await acme.does("ada", "key", "approve", "bob", "--code", code.toLowerCase().replaceAll("-", " "), "--no-wait");
       expect(await acme.does("bob", "package", "--out", acme.path("by-bob.json"))).toContain("wrote");
