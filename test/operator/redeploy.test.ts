@@ -13,22 +13,22 @@ import { Tenant } from "../cast/tenant.ts";
 import { expectDone, OperatorHouse } from "./house.ts";
 import { SocketDevice } from "./socket-device.ts";
 
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "keybound-predecessor-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function acme(): Predecessor {
+  const tenant = new Tenant();
+  const log = new RosterLog(tenant);
+  log.admit(device("web1"));
+  const change = { type: "group.change", group: "web", add: [device("web1").id], remove: [] } as const;
+  log.append(change, [tenant.founder.signer]);
+  return predecessorsOf(tenant.state, log.roster);
+}
+
 describe("what a home remembers of the organisation before", () => {
-  function folder(): string {
-    const path = mkdtempSync(join(tmpdir(), "keybound-predecessor-"));
-    onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-    return path;
-  }
-
-  function acme(): Predecessor {
-    const tenant = new Tenant();
-    const log = new RosterLog(tenant);
-    log.admit(device("web1"));
-    const change = { type: "group.change", group: "web", add: [device("web1").id], remove: [] } as const;
-    log.append(change, [tenant.founder.signer]);
-    return predecessorsOf(tenant.state, log.roster);
-  }
-
   test("is nothing where it took nobody's place", () => {
     expect(readPredecessors(folder())).toEqual([]);
   });
@@ -101,11 +101,11 @@ describe("keybound devices --redeploy", () => {
   test("counts nobody who has not said so, and names devices as the roster before did", async () => {
     const { total, cameOver, named, devices } = await redeploy();
     expect([total, cameOver, named]).toEqual([4, 0, true]);
-    expect(devices.map(({ name, state }) => [name, state]).toSorted()).toEqual([
-      ["db1", "waits"],
-      ["web1", "waits"],
-      ["web2", "waits"],
-      ["web3", "waits"],
+    expect(devices.map(({ name, state }) => `${name} ${state}`).toSorted()).toEqual([
+      "db1 waits",
+      "web1 waits",
+      "web2 waits",
+      "web3 waits",
     ]);
   });
 

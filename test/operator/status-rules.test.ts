@@ -66,15 +66,16 @@ describe("the table of people", () => {
   });
 });
 
-describe("a recovered key", () => {
-  function recovered(): Tenant {
-    const tenant = company({ policy: { recoveryDelayMs: 24 * HOUR } });
-    const next = renewed(grace);
-    const signers = [grace.recovery, next.signer, next.recovery];
-    tenant.append({ type: "operator.recover", key: tenant.keyOf(next) }, signers);
-    return tenant;
-  }
+/** Grace's key comes from her recovery file, and waits a day. */
+function recovered(): Tenant {
+  const tenant = company({ policy: { recoveryDelayMs: 24 * HOUR } });
+  const next = renewed(grace);
+  const signers = [grace.recovery, next.signer, next.recovery];
+  tenant.append({ type: "operator.recover", key: tenant.keyOf(next) }, signers);
+  return tenant;
+}
 
+describe("a recovered key", () => {
   test("waits, and it is said that each device counts from when it heard", async () => {
     const tenant = recovered();
     expect((await tableOf(tenant))[2]).toContain("| active, waits until 2026-01-06 or later |");

@@ -38,8 +38,8 @@ afterAll(async () => {
 });
 
 function statusIn({ stdout }: Ran): Status {
-  const status: Status = JSON.parse(stdout);
-  return status;
+  const found: Status = JSON.parse(stdout);
+  return found;
 }
 
 async function status(): Promise<Status> {
