@@ -48,15 +48,20 @@ export class AwaitCosign {
 
   async #look(composed: ComposedJob): Promise<void> {
     const { job } = composed.manifest;
-    if ((await this.#join(job)) || (!(await this.#isWaiting(composed)) && (await this.#join(job)))) {
-      this.#standing.set(job, "sent");
-      return;
-    }
-    if (await this.#isWaiting(composed)) return;
-    this.#standing.set(job, "gone");
+    const standing = await this.#standingOf(composed);
+    this.#standing.set(job, standing);
+    if (standing !== "gone") return;
     const names = foldNames(composed.targets.map(({ name }) => name));
     say(this.#session.desk.world, `the job for ${names} waits no more: a colleague rejected it, or its time is over`);
     this.#watch.giveUp(job);
+  }
+
+  /** Asked for again once it waits no more: it may have been sent in between. */
+  async #standingOf(composed: ComposedJob): Promise<Standing> {
+    const { job } = composed.manifest;
+    if (await this.#join(job)) return "sent";
+    if (await this.#isWaiting(composed)) return "waiting";
+    return (await this.#join(job)) ? "sent" : "gone";
   }
 
   /** Watches a job once the relay has it, from where it stands by then. */

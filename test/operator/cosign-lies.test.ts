@@ -8,6 +8,7 @@ import { writeBody } from "../../protocol/job-body.ts";
 import { keyBytes } from "../../protocol/key-state.ts";
 import { wrapKey } from "../../protocol/seal.ts";
 import { sealStream } from "../../protocol/stream.ts";
+import { DAY, HOUR } from "../cast/clock.ts";
 import { device } from "../cast/device.ts";
 import { digestOf, seeded } from "../cast/random.ts";
 import { edited, flipped, idOfEnvelope, signFields } from "../cast/statement.ts";
@@ -58,7 +59,7 @@ afterAll(async () => {
 type Over = { readonly targets?: readonly string[]; readonly expiresInMs?: number } & Partial<Signing>;
 
 /** A job for db1 that somebody signed, as their program would make it but for `over`. */
-async function jobBy(who: Colleague, { targets, expiresInMs = 60_000, ...over }: Over = {}): Promise<ComposedJob> {
+async function jobBy(who: Colleague, { targets, expiresInMs = HOUR, ...over }: Over = {}): Promise<ComposedJob> {
   const { device: member, enc } = dbMember();
   const chosen = (targets ?? [member]).map((id) => ({ ...dbMember(), device: id, enc }));
   const [job] = await who.hand(({ state }) =>
@@ -88,7 +89,7 @@ function dbMember() {
 
 /** Leaves a job, or other parts of it, with the relay, and answers its id. */
 async function propose(who: Colleague, { statement, parts, manifest }: ComposedJob): Promise<string> {
-  const header = { type: "propose", proposal: statement, expiresAt: Date.now() + 600_000 };
+  const header = { type: "propose", proposal: statement, expiresAt: Date.now() + HOUR };
   await who.hand(({ client }) => client.ask("ok", header, parts));
   return manifest.job;
 }
@@ -244,9 +245,9 @@ describe("what nobody should sign", () => {
   });
 
   test("is a job whose time is over, or is longer than the policy allows", async () => {
-    const late = await propose(ada, await jobBy(ada, { now: Date.now() - 120_000 }));
+    const late = await propose(ada, await jobBy(ada, { now: Date.now() - 2 * HOUR }));
     expect(await refusedAs(late)).toEqual(["job-expired", "job-expired"]);
-    const long = await propose(ada, await jobBy(ada, { expiresInMs: 31 * 86_400_000 }));
+    const long = await propose(ada, await jobBy(ada, { expiresInMs: 31 * DAY }));
     expect(await refusedAs(long)).toEqual(["job-lifetime", "job-lifetime"]);
   });
 
@@ -259,10 +260,10 @@ describe("what nobody should sign", () => {
     expect(await refusedAs(id)).toEqual([undefined, "proposal-sealed"]);
   });
 
-  test("is a job that ends in a minute, without being told", async () => {
-    const id = await propose(ada, await jobBy(ada));
+  test("is a job that is about to end, without being told", async () => {
+    const id = await propose(ada, await jobBy(ada, { expiresInMs: HOUR / 10 }));
     const { stderr } = await grace.unlocked(["cosign", id]);
-    expect(stderr).toMatch(/warning: it ends in \d+ seconds: devices that do not get it by then do not run it/);
+    expect(stderr).toMatch(/warning: it ends in \d minutes?: devices that do not get it by then do not run it/);
     expect(stderr).toContain("keybound: yes-needed: ");
     await rejectAll(ada);
   });
