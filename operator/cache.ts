@@ -133,6 +133,13 @@ export class Cache implements Disposable {
     this.#transact(() => this.#keepKnownHead(device, head));
   }
 
+  /** Keeps places that devices signed for in reports, all or none; one that is no later than what is kept changes nothing. */
+  keepReportedHeads(heads: ReadonlyMap<string, LogPlace>): void {
+    this.#transact(() => {
+      for (const [device, place] of heads) this.#keepKnownHead(device, { receipt: 0, ...place });
+    });
+  }
+
   /** The newest checkpoint of each operator that was ever seen here, by operator id. */
   vouches(): ReadonlyMap<string, Vouch> {
     const rows = this.#db.prepare("SELECT operator, seq, id, time FROM vouch").all();

@@ -6,7 +6,7 @@ import type { RosterDevice } from "../protocol/roster.ts";
 import { noteCheckpoint } from "./checkpoints.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
-import { knownHeads, noteHead } from "./known-heads.ts";
+import { knownHeads } from "./known-heads.ts";
 import { HEARD_QUIET_MS, HEARD_WAIT_MS } from "./limits.ts";
 import { type ListedDevice, listDevices } from "./listed-devices.ts";
 import { heardLines } from "./present/heard-words.ts";
@@ -39,6 +39,8 @@ class Hearing {
   readonly #place: LogPlace;
   readonly #standings: Standings;
   readonly #odd = new Map<string, OddPlace>();
+  /** What reports said that were pushed; kept all at once, because each keeping is a sync of the disk. */
+  readonly #pushed = new Map<string, LogPlace>();
   #listed: readonly ListedDevice[] = [];
   /** Devices that are online and have not heard yet. */
   #awaited = new Set<string>();
@@ -72,6 +74,7 @@ class Hearing {
   }
 
   async heard(): Promise<Heard> {
+    this.#session.desk.cache.keepReportedHeads(this.#pushed);
     const seen = { listed: this.#listed, standings: this.#standings };
     const devices = await devicesHeard(this.#session, this.#place, seen);
     return { place: this.#place, devices, colleagues: colleaguesHeard(this.#session, this.#place, this.#odd) };
@@ -103,12 +106,13 @@ class Hearing {
     const member = this.#session.roster.devices.get(device);
     const head = member && headIn(bytes, member, this.#session.state.tenant);
     if (head === undefined) return;
-    noteHead(this.#session, device, head);
+    if (head.seq > (this.#pushed.get(device)?.seq ?? -1)) this.#pushed.set(device, head);
     if (this.#hasHeard(device)) this.#awaited.delete(device);
   }
 
   #hasHeard(device: string): boolean {
-    return (this.#session.desk.cache.knownHead(device)?.seq ?? -1) >= this.#place.seq;
+    const kept = this.#session.desk.cache.knownHead(device)?.seq ?? -1;
+    return Math.max(kept, this.#pushed.get(device)?.seq ?? -1) >= this.#place.seq;
   }
 }
 
