@@ -85,7 +85,7 @@ async function withLater(
 
 async function sign(
   unlocked: Unlocked,
-  { event, envelope, signers, eligible, needed }: ProposedEvent,
+  { envelope, signers, eligible, needed }: ProposedEvent,
 ): Promise<CosignedEvent> {
   const { session, keys } = unlocked;
   const { client, desk, now, state } = session;
@@ -97,7 +97,7 @@ async function sign(
   const others = eligible.filter(({ operator }) => !known.has(operator)).map(({ name }) => name);
   const counts = { needed, signed: signers.length + 1, others };
   if (appended.type === "proposed") return counts;
-  await followUp(unlocked, event);
+  await followUp(unlocked);
   return { ...counts, place: appended.place };
 }
 

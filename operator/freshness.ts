@@ -1,17 +1,20 @@
 // What the freshness rule guarantees in this organisation as it is (SPEC 4.5): for how long a revocation that is withheld from a device
 // can work there, and when devices will refuse jobs because nobody has vouched for the key log.
+import { lastWord } from "../protocol/checkpoint.ts";
 import { isRevokedByFork, type KeyLogState, type Operator } from "../protocol/key-state.ts";
 import type { Policy } from "../protocol/policy.ts";
 import type { Vouch } from "./cache.ts";
 import { jobSigners } from "./job-signers.ts";
 
-/** Devices refuse what this operator alone signs from the time `from` on; 0 where no colleague has ever vouched. */
+/** Devices refuse what this operator alone signs from the time `from` on. */
 export type JobsStop = { readonly operator: string; readonly name: string; readonly from: number };
 
 export type VouchRow = {
   readonly operator: string;
   readonly name: string;
-  /** Absent where this home has seen no checkpoint of theirs. */
+  /** By a checkpoint, or by the entry that made their key active. */
+  readonly lastWord: number;
+  /** Of the newest checkpoint; absent where this home has seen none. */
   readonly vouchedAt?: number;
   readonly keyLog?: number;
 };
@@ -43,9 +46,11 @@ function vouchers(state: KeyLogState): readonly Operator[] {
   return state.operators.filter(({ role, key }) => role !== "auditor" && !isRevokedByFork(state, key));
 }
 
-function vouchRow({ operator, name }: Operator, newest: Seen["newest"]): VouchRow {
+function vouchRow(one: Operator, newest: Seen["newest"]): VouchRow {
+  const { operator, name } = one;
   const vouch = newest.get(operator);
-  return { operator, name, ...(vouch === undefined ? {} : { vouchedAt: vouch.time, keyLog: vouch.keyHead.seq }) };
+  const seen = vouch === undefined ? {} : { vouchedAt: vouch.time, keyLog: vouch.keyHead.seq };
+  return { operator, name, lastWord: lastWordOf(one, newest), ...seen };
 }
 
 function stopOf(
@@ -53,6 +58,10 @@ function stopOf(
   { state, newest }: { readonly state: KeyLogState; readonly newest: Seen["newest"] },
 ): JobsStop {
   const others = vouchers(state).filter((other) => other.operator !== operator);
-  const times = others.flatMap((other) => newest.get(other.operator)?.time ?? []);
-  return { operator, name, from: times.length === 0 ? 0 : Math.max(...times) + state.policy.freshness.maxAgeMs };
+  const last = Math.max(...others.map((other) => lastWordOf(other, newest)));
+  return { operator, name, from: last + state.policy.freshness.maxAgeMs };
+}
+
+function lastWordOf(one: Operator, newest: Seen["newest"]): number {
+  return lastWord(one, new Map([...newest].map(([id, { time }]) => [id, time])));
 }

@@ -1,10 +1,11 @@
 // What follows every act on keys: colleagues and devices are told, it is shown who has heard, and who has not.
-import { appendChanges } from "./append.ts";
+import { followUp } from "./anchor.ts";
 import type { AppendedKey, KeyDesk } from "./append-key.ts";
 import { type CommonOptions, print, printJson, say } from "./desk.ts";
 import { showHeard } from "./heard.ts";
 import type { Session } from "./session.ts";
-import { sendCheckpoint, type Unlocked } from "./unlock.ts";
+import { cosignCommand } from "./proposals.ts";
+import type { Unlocked } from "./unlock.ts";
 
 export type WaitHeardOptions = { readonly wait?: boolean };
 
@@ -42,7 +43,7 @@ export async function afterKeyEvent(unlocked: Unlocked, act: KeyAct): Promise<vo
   const { world } = session.desk;
   if (act.appended.type === "proposed") return sayProposed(session, act);
   if (act.options.json !== true) print(world, act.done);
-  if (act.isActive !== false) await pin(unlocked);
+  if (act.isActive !== false) await followUp(unlocked);
   const { place } = act.appended;
   if (act.isActive === false) {
     if (act.options.json === true) printJson(world, { ...act.json, keyLog: place });
@@ -52,14 +53,9 @@ export async function afterKeyEvent(unlocked: Unlocked, act: KeyAct): Promise<vo
   if (act.options.json === true) printJson(world, { ...act.json, keyLog: place, heard });
 }
 
-async function pin(unlocked: Unlocked): Promise<void> {
-  await appendChanges(unlocked.session, unlocked.keys, () => [{ type: "anchor" }]);
-  await sendCheckpoint(unlocked);
-}
-
 function sayProposed({ desk: { world } }: Session, { appended, options, json }: KeyAct): void {
   if (appended.type !== "proposed") return;
   const { proposal } = appended;
   if (options.json === true) return printJson(world, { ...json, proposal });
-  say(world, `signed; the policy asks for more admins. One of them runs: keybound cosign ${proposal.slice(0, 10)}`);
+  say(world, `signed; the policy asks for more admins. One of them runs: ${cosignCommand(proposal.slice(0, 10))}`);
 }

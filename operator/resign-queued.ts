@@ -11,6 +11,7 @@ import { openBody } from "./open-body.ts";
 import { readerOf } from "./reader.ts";
 import { partAt } from "./relay-client.ts";
 import { jobTitle } from "./run-request.ts";
+import { batchOf, proposeJobs, submitJobs } from "./send-jobs.ts";
 import type { Session } from "./session.ts";
 import { readSignedJob, type SignedJob } from "./signed-job.ts";
 import type { Unlocked } from "./unlock.ts";
@@ -61,7 +62,8 @@ async function leftOf(session: Session, signed: SignedJob): Promise<QueuedJob | 
 }
 
 /** Signs them again by the present key, and takes the old ones back. */
-export async function signAgain({ session, keys }: Unlocked, jobs: readonly QueuedJob[]): Promise<void> {
+export async function signAgain(unlocked: Unlocked, jobs: readonly QueuedJob[]): Promise<void> {
+  const { session, keys } = unlocked;
   const { client, desk, state } = session;
   for (const { body: signedBody, left, manifest } of jobs) {
     const { salt: _salt, ...body } = signedBody;
@@ -77,11 +79,9 @@ export async function signAgain({ session, keys }: Unlocked, jobs: readonly Queu
         random: desk.world.random,
       },
     );
-    for (const { manifest: next, parts } of composed) {
-      const { job, batch, expiresAt, targets } = next;
-      desk.cache.addSentJob({ job, batch, sent: now, label: jobTitle(body), targets: targets.length });
-      await client.ask("ok", { type: "submit", job, batch, expiresAt, targets, watch: false }, parts);
-    }
+    const { ready, proposed } = batchOf(session, composed);
+    await submitJobs(unlocked, ready, { watch: false, title: jobTitle(body) });
+    await proposeJobs(unlocked, proposed, jobTitle(body));
     await client.ask("ok", { type: "withdraw-job", job: manifest.job });
   }
 }

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { pae, readEnvelopeOf } from "./envelope.ts";
 import { Digest, LogPlace, readFields, Time } from "./fields.ts";
-import { isRevokedByFork, type KeyLogState, keyBytes } from "./key-state.ts";
+import { isRevokedByFork, type KeyLogState, keyBytes, type Operator } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_CLOCK_AHEAD_MS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
@@ -64,13 +64,19 @@ export function isFresh(
 ): boolean {
   const { mode, maxAgeMs } = state.policy.freshness;
   if (mode === "off") return true;
-  const able = state.operators
-    .filter(({ role, key }) => role !== "auditor" && !isRevokedByFork(state, key))
-    .map(({ operator }) => operator);
+  const able = state.operators.filter(({ role, key }) => role !== "auditor" && !isRevokedByFork(state, key));
   const isYoung = (time: number) => time >= now - maxAgeMs && time <= now + MAX_CLOCK_AHEAD_MS;
-  const hasVouched = (operator: string) => isYoung(vouches.get(operator) ?? Number.NEGATIVE_INFINITY);
-  const others = able.filter((operator) => !signers.includes(operator));
+  const hasVouched = (one: Operator) => isYoung(lastWord(one, vouches));
+  const others = able.filter(({ operator }) => !signers.includes(operator));
   if (others.some(hasVouched)) return true;
   const countsOwn = mode === "any" || signers.length >= 2 || others.length === 0;
-  return countsOwn && (isYoung(issuedAt) || signers.some(hasVouched));
+  return countsOwn && (isYoung(issuedAt) || able.some((one) => signers.includes(one.operator) && hasVouched(one)));
+}
+
+/**
+ * When an operator last vouched for the log: by a checkpoint, or by the entry that made their key active. Otherwise a colleague's jobs
+ * would stop from the moment in which somebody new is approved until that person first unlocks.
+ */
+export function lastWord({ operator, admittedAt }: Operator, vouches: Vouches): number {
+  return Math.max(admittedAt, vouches.get(operator) ?? admittedAt);
 }

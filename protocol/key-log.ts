@@ -32,7 +32,7 @@ export function judgeGenesis(bytes: Uint8Array, admit: AdmitKey): Judged {
   checkProofs(envelope, newKeysOf(event));
   if (event.key.role !== "admin") throw refuse("log-last-admin", "the first operator must be an admin");
   checkLifetime(event);
-  const operator = operatorOf(event.key, { since: 0 });
+  const operator = operatorOf(event.key, { since: 0, time: event.time });
   return {
     id,
     event,

@@ -11,8 +11,9 @@ import { thumbprint } from "./signature.ts";
 export type Operator = NewKey &
   Wait & {
     readonly key: string;
-    /** Place of the event that made this key active. */
+    /** Place of the event that made this key active, and the time that it says. */
     readonly since: number;
+    readonly admittedAt: number;
   };
 
 /** How a key's term ended. */
@@ -127,7 +128,10 @@ function addOperator(state: KeyLogState, event: Addition, signers: readonly Oper
   if (state.operators.some(({ operator }) => operator === event.key.operator)) {
     throw refuse("log-operator-exists", `operator ${event.key.operator}`);
   }
-  const operator = { ...operatorOf(event.key, { since: event.seq }), ...inheritedWait(signers, event.seq) };
+  const operator = {
+    ...operatorOf(event.key, { since: event.seq, time: event.time }),
+    ...inheritedWait(signers, event.seq),
+  };
   return { ...state, operators: [...state.operators, operator], terms: [...state.terms, termOf(operator, event.seq)] };
 }
 
@@ -143,7 +147,7 @@ function succeed(
   if (event.key.role !== before.role)
     throw refuse("field-invalid", `key.role: ${event.key.role}, must stay ${before.role}`);
   const after = {
-    ...operatorOf(event.key, { since: event.seq }),
+    ...operatorOf(event.key, { since: event.seq, time: event.time }),
     ...waitOf(event, { before, signers, policy: state.policy }),
   };
   return {
@@ -220,8 +224,8 @@ function currentOperator(state: KeyLogState, id: string): Operator {
   return operator;
 }
 
-export function operatorOf(key: NewKey, { since }: { since: number }): Operator {
-  return { ...key, key: fingerprint(key.sig), since, delayMs: 0, delayFrom: since };
+export function operatorOf(key: NewKey, { since, time }: { since: number; time: number }): Operator {
+  return { ...key, key: fingerprint(key.sig), since, admittedAt: time, delayMs: 0, delayFrom: since };
 }
 
 export function termOf({ key, sig, operator, name, role }: Operator, from: number): KeyTerm {

@@ -92,7 +92,7 @@ async function append(unlocked: Unlocked, { before, after }: Pair): Promise<Appe
     }),
   );
   session.state = keyDesk.state;
-  if (appended.type === "appended") await followUp(unlocked, change);
+  if (appended.type === "appended") await followUp(unlocked);
   return appended;
 }
 

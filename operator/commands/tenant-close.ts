@@ -6,6 +6,7 @@ import { askLine } from "../ask.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { keyDeskOf } from "../key-act.ts";
+import { cosignCommand } from "../proposals.ts";
 import { openUnlocked } from "../unlock.ts";
 import { isAtTerminal, type World } from "../world.ts";
 
@@ -28,7 +29,7 @@ export async function closeTenant(world: World, options: CloseOptions): Promise<
   const isClosed = appended.type === "appended";
   if (options.json === true) return printJson(world, isClosed ? { closed: true } : { proposal: appended.proposal });
   if (isClosed) print(world, `${organisation} is closed`);
-  else say(world, `signed; another admin runs: keybound cosign ${appended.proposal.slice(0, 10)}`);
+  else say(world, `signed; another admin runs: ${cosignCommand(appended.proposal.slice(0, 10))}`);
 }
 
 /** What cannot be undone is confirmed by the whole name. Throws `yes-needed` or `not-confirmed`. */

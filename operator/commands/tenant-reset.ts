@@ -18,6 +18,7 @@ import { checkedPin, findTenant } from "../newcomer.ts";
 import { finishTaking, hasUnfinished, nextHome, takeNextHome } from "../next-home.ts";
 import { recoveryWords } from "../plan-recovery.ts";
 import type { RecoveryPlan } from "../plan-recovery.ts";
+import { cosignCommand } from "../proposals.ts";
 import { predecessorsOf, readPredecessors, writePredecessors } from "../predecessor.ts";
 import { joinLog } from "../request-key.ts";
 import { openSession } from "../session.ts";
@@ -152,7 +153,7 @@ async function closeFirst(world: World, options: ResetOptions, old: Old): Promis
     signers: [unlocked.keys],
   }));
   if (appended.type === "appended") return say(world, "closed: devices that hear of it take no more jobs");
-  throw new Fault("close-few", `keybound cosign ${appended.proposal.slice(0, 10)}`);
+  throw new Fault("close-few", cosignCommand(appended.proposal.slice(0, 10)));
 }
 
 async function canSign(world: World, options: ResetOptions): Promise<boolean> {

@@ -55,6 +55,7 @@ describe("help", () => {
     expect([...new Set(options.filter((option) => option.includes("passphrase")))].toSorted()).toEqual([
       "--file-passphrase-file",
       "--new-passphrase-file",
+      "--old-passphrase-file",
       "--passphrase-fd",
       "--passphrase-file",
       "--passphrase-only",

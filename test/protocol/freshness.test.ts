@@ -25,11 +25,22 @@ type Case = {
   readonly vouched?: readonly (readonly [Person, number])[];
   /** How long ago the job was signed. */
   readonly ago?: number;
+  /** How long ago everybody was admitted. */
+  readonly admitted?: number;
 };
 
-function judged({ mode, others = [grace, hugo], signers = [ada], vouched = [], ago = 0 }: Case): string {
+function judged({
+  mode,
+  others = [grace, hugo],
+  signers = [ada],
+  vouched = [],
+  ago = 0,
+  admitted = 3 * DAY,
+}: Case): string {
   const tenant = new Tenant({ founder: ada, policy: { freshness: { mode, maxAgeMs: DAY } } });
   for (const other of others) tenant.add(other);
+  // Everybody was admitted longer ago than the rule looks back.
+  tenant.clock.turn(admitted);
   const now = tenant.clock.now;
   const manifest = { issuedAt: now - ago, notBefore: now - ago, expiresAt: now + DAY };
   const job = jobFor({ tenant, devices: [web], signers: signersOf(signers), manifest });
@@ -57,6 +68,12 @@ describe("mode other", () => {
     expect(judged({ mode: "other", vouched: [[ada, 0]] })).toBe("job-stale");
     expect(judged({ mode: "other", vouched: [[grace, DAY]] })).toBe("verified");
     expect(judged({ mode: "other", vouched: [[grace, DAY + 1]] })).toBe("job-stale");
+  });
+
+  test("counts the admission of somebody as their word, for as long as any other", () => {
+    expect(judged({ mode: "other", admitted: DAY })).toBe("verified");
+    expect(judged({ mode: "other", admitted: DAY + 1 })).toBe("job-stale");
+    expect(judged({ mode: "other", admitted: DAY, others: [hugo, grace], signers: [grace] })).toBe("verified");
   });
 
   test("does not count an auditor, a stranger, or a word from the future", () => {

@@ -85,8 +85,10 @@ describe("the checks, the first that fails decides", () => {
   });
 
   test("12: freshness, last", () => {
-    expect(judged({ context: { vouches: new Map() } })).toBe("job-stale");
-    expect(judged()).toBe("verified");
+    const tenant = organisation();
+    tenant.clock.turn(15 * DAY);
+    expect(judged({ tenant, context: { vouches: new Map() } })).toBe("job-stale");
+    expect(judged({ tenant })).toBe("verified");
   });
 });
 

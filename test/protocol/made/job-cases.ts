@@ -155,6 +155,8 @@ export function timeCases(): readonly RefusalCase[] {
   const { statement } = jobFor({ tenant: organisation(), devices: [web], signers: [grace.signer] });
   const tenant = organisation();
   tenant.setPolicy({ prompt: "day" });
+  const aged = organisation();
+  aged.clock.turn(15 * DAY);
   const elsewhere = { keyHead: { seq: 1, id: digestOf("another line") } };
   return casesOf("job", [
     [
@@ -179,7 +181,12 @@ export function timeCases(): readonly RefusalCase[] {
       given({ tenant }),
     ],
     ["job-log-fork", "a signer who knows another entry at one place", over(elsewhere, { tenant }), given({ tenant })],
-    ["job-stale", "nobody but the signer has vouched for the log", given({ context: { vouches: {} } }), given()],
+    [
+      "job-stale",
+      "nobody but the signer has vouched for the log for fifteen days",
+      given({ tenant: aged, context: { vouches: {} } }),
+      given({ tenant: aged }),
+    ],
   ]);
 }
 
