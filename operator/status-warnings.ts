@@ -57,7 +57,11 @@ function closedWarnings({ closed, organisation }: TenantStatus): readonly Warnin
   return closed ? [{ says, run: "keybound tenant reset --help", evidence: false }] : [];
 }
 
-function freshnessWarnings({ freshness }: TenantStatus, { own, now }: Reader): readonly Warning[] {
+/** Nothing while there is time enough to find a colleague. */
+export function freshnessWarnings(
+  { freshness }: Pick<TenantStatus, "freshness">,
+  { own, now }: Reader,
+): readonly Warning[] {
   const stop = freshness.stops.find(({ operator }) => operator === own);
   const soonMs = Math.min(VOUCH_WARNING_MS, freshness.maxAgeMs / 2);
   if (stop === undefined || stop.from > now + soonMs) return [];

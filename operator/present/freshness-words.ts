@@ -26,8 +26,9 @@ function boundWords({ mode, maxAgeMs, boundMs, vouches }: Freshness): string {
   return `with ${few} to vouch nothing bounds for how long a withheld revocation works on a device`;
 }
 
-function vouchWords({ name, vouchedAt }: VouchRow, now: number): string {
-  return `${plain(name)} ${vouchedAt === undefined ? "never, as far as is known here" : ago(vouchedAt, now)}`;
+function vouchWords({ name, lastWord, vouchedAt }: VouchRow, now: number): string {
+  const how = vouchedAt === undefined ? " (when the key was approved)" : "";
+  return `${plain(name)} ${ago(lastWord, now)}${how}`;
 }
 
 /** When one's own jobs stop, and who keeps them going. */
@@ -37,7 +38,6 @@ export function stopWords(
 ): string {
   const others = freshness.vouches.filter((vouch) => vouch.operator !== operator);
   const names = either(others.map(({ name }) => plain(name)));
-  if (from === 0) return `devices refuse your jobs (job-stale) until ${names} unlocks once`;
   return from <= now
     ? `devices refuse your jobs (job-stale) since ${date(from)}, until ${names} unlocks`
     : `your jobs stop on ${date(from)} unless ${names} unlocks before`;

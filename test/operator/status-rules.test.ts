@@ -6,6 +6,7 @@ import { keyHistory } from "../../operator/key-history.ts";
 import { type OperatorRow, operatorRows } from "../../operator/operator-rows.ts";
 import { freshnessLines } from "../../operator/present/freshness-words.ts";
 import { operatorTable, waitLines } from "../../operator/present/operator-table.ts";
+import { freshnessWarnings } from "../../operator/status-warnings.ts";
 import type { TenantStatus } from "../../operator/tenant-status.ts";
 import { DAY, HOUR } from "../cast/clock.ts";
 import { type Person, person, renewed } from "../cast/person.ts";
@@ -93,33 +94,55 @@ describe("a recovered key", () => {
 describe("freshness", () => {
   const now = new Tenant().clock.now + 30 * DAY;
 
-  /** The lines for Ada, where these people vouched so long ago. */
-  function linesOf(tenant: Tenant, vouched: readonly (readonly [Person, number])[]): readonly string[] {
+  const reader = { own: ada.operator, now };
+
+  function seenBy(tenant: Tenant, vouched: readonly (readonly [Person, number])[]) {
     const newest = new Map<string, Vouch>(
       vouched.map(([{ operator }, agoMs]) => [operator, { keyHead: tenant.head, time: now - agoMs }]),
     );
-    return freshnessLines(freshnessOf(tenant.state, { newest, now }), { own: ada.operator, now });
+    return freshnessOf(tenant.state, { newest, now });
+  }
+
+  /** The lines for Ada, where these people vouched so long ago. */
+  function linesOf(tenant: Tenant, vouched: readonly (readonly [Person, number])[]): readonly string[] {
+    return freshnessLines(seenBy(tenant, vouched), reader);
   }
 
   test("bounds a withheld revocation by the policy's age, and says when jobs stop", () => {
     const lines = linesOf(company(), [[grace, 2 * DAY]]);
     expect(lines[0]).toMatch(/^a withheld revocation can work for at most 14 days on a device: /);
     expect(lines.slice(1)).toEqual([
-      "vouched: Ada never, as far as is known here, Grace 2 d ago",
+      "vouched: Ada 30 d ago (when the key was approved), Grace 2 d ago",
       "your jobs stop on 2026-02-16 09:00:00Z unless Grace unlocks before",
     ]);
   });
 
-  test("stops the jobs of somebody whose only colleague never vouched", () => {
-    expect(linesOf(company(), [[ada, HOUR]]).at(-1)).toBe(
-      "devices refuse your jobs (job-stale) until Grace unlocks once",
-    );
+  test("counts the approval of a colleague's key as their word until they first unlock", () => {
+    const tenant = new Tenant({ founder: ada });
+    tenant.clock.turn(29 * DAY);
+    tenant.add(grace);
+    expect(linesOf(tenant, [[ada, HOUR]]).slice(1)).toEqual([
+      "vouched: Ada 1 h ago, Grace 1 d ago (when the key was approved)",
+      "your jobs stop on 2026-02-17 09:00:00Z unless Grace unlocks before",
+    ]);
   });
 
   test("has stopped jobs when the last word of a colleague is too old", () => {
     expect(linesOf(company(), [[grace, 15 * DAY]]).at(-1)).toBe(
       "devices refuse your jobs (job-stale) since 2026-02-03 09:00:00Z, until Grace unlocks",
     );
+  });
+
+  test("asks for a colleague three days before jobs stop, and not earlier", () => {
+    const warned = (agoMs: number) => freshnessWarnings({ freshness: seenBy(company(), [[grace, agoMs]]) }, reader);
+    expect(warned(11 * DAY - 1)).toEqual([]);
+    expect(warned(11 * DAY)).toEqual([
+      {
+        says: "your jobs stop on 2026-02-07 09:00:00Z unless Grace unlocks before",
+        run: "keybound unlock   # on a colleague's machine",
+        evidence: false,
+      },
+    ]);
   });
 
   test("counts the colleague who vouched last, and no auditor", () => {
@@ -138,9 +161,9 @@ describe("freshness", () => {
   });
 
   test("bounds nothing with one operator, and stops nothing", () => {
-    expect(linesOf(new Tenant({ founder: ada }), [[ada, 60 * DAY]])).toEqual([
+    expect(linesOf(new Tenant({ founder: ada }), [[ada, 6 * DAY]])).toEqual([
       "with one operator to vouch nothing bounds for how long a withheld revocation works on a device",
-      "vouched: Ada 60 d ago",
+      "vouched: Ada 6 d ago",
     ]);
   });
 

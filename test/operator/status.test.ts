@@ -6,7 +6,7 @@ import { pinOf } from "../../protocol/pin.ts";
 import { DEFAULT_POLICY } from "../../protocol/policy.ts";
 import { DAY, HOUR } from "../cast/clock.ts";
 import { digestOf } from "../cast/random.ts";
-import { type Overrides, overridden, signFields } from "../cast/statement.ts";
+import { idOfEnvelope, type Overrides, overridden, signFields } from "../cast/statement.ts";
 import { expectDone, OperatorHouse, type Ran } from "./house.ts";
 import { type Lie, LyingRelay } from "./lying-relay.ts";
 import { SocketDevice } from "./socket-device.ts";
@@ -137,19 +137,22 @@ describe("what waits", () => {
 });
 
 describe("of several people", () => {
-  test("jobs that devices refuse until a colleague unlocks come first", async () => {
-    const { stdout } = await house.run(["status"]);
-    expect(stdout).toMatch(
-      /^Action needed\n {2}- devices refuse your jobs \(job-stale\) until Grace unlocks once\n {6}keybound unlock /,
-    );
-  });
-
-  test("a colleague who unlocks ends that, and it is said when jobs stop", async () => {
-    expectDone(await grace.unlocked(["unlock", "--for", "day"]));
-    expectDone(await grace.run(["lock"]));
+  test("the time is said from which jobs stop, unless a colleague unlocks", async () => {
     const { stdout } = await house.run(["status"]);
     expect(stdout).not.toContain("Action needed");
+    expect(stdout).toMatch(/\n {2}vouched: Ada .* ago, Grace .* ago \(when the key was approved\)\n/);
     expect(stdout).toMatch(/\n {2}your jobs stop on \S+ \S+Z unless Grace unlocks before\n/);
+  });
+
+  test("a colleague who unlocks puts that off for others, not for themselves", async () => {
+    const before = (await status()).freshness.stops;
+    expectDone(await grace.unlocked(["unlock", "--for", "day"]));
+    expectDone(await grace.run(["lock"]));
+    const after = (await status()).freshness.stops;
+    expect(after.map(({ name, from }, at) => [name, from > (before[at]?.from ?? 0)])).toEqual([
+      ["Ada", true],
+      ["Grace", false],
+    ]);
   });
 
   test("a colleague whose last word is of an older entry is named", async () => {
@@ -235,6 +238,29 @@ describe("a relay that lies", () => {
     expect([code, stdout]).toEqual([
       1,
       expect.stringMatching(/^Action needed\n {2}- ANOTHER KEY LOG: web1 has signed for entry /),
+    ]);
+  });
+
+  test("leaves evidence where it shows a second entry that a key of the log signed", async () => {
+    const { tenant, keyLog } = await status();
+    const entries: readonly { readonly id: string }[] = JSON.parse((await house.run(["history", "--json"])).stdout);
+    const chain = { tenant, seq: keyLog.seq, prev: entries[keyLog.seq - 1]?.id, time: Date.now() };
+    const fields = { ...chain, type: "operator.role", operator: grace.made.operator, role: "auditor" };
+    const second = signFields("key-event", fields, [ada.made.keys.signer]);
+    const noHeads = about("welcome", ({ parts }) => ({ header: { type: "welcome" }, parts }));
+    const forked = about("log", (frame) => ({
+      ...frame,
+      parts: frame.header["log"] === "key" ? [second] : frame.parts,
+    }));
+    const lie: Lie = (frame) => forked(noHeads(frame));
+    const refused = await liar.lying(lie, () => house.run(["status"]));
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("keybound: log-fork: ")]);
+    const ran = await house.run(["status", "--json"]);
+    expect([ran.code, evidenceIn(ran)[0]]).toEqual([
+      1,
+      expect.stringContaining(
+        `A SECOND ENTRY ${keyLog.seq} of the key log, ${idOfEnvelope(second)}, was signed by a key`,
+      ),
     ]);
   });
 });
