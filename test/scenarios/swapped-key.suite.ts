@@ -93,7 +93,8 @@ type Approval = { readonly id: string; readonly nonce: string; readonly session:
 
 function approvalIn(envelope: Uint8Array): Approval {
   const { nonce, session } = parseStrict(readEnvelope(envelope).payload, 4096);
-  return { id: idOfEnvelope(envelope), nonce: String(nonce), session: String(session) };
+  if (typeof nonce !== "string" || typeof session !== "string") throw new Error("no approval");
+  return { id: idOfEnvelope(envelope), nonce, session };
 }
 
 /**
