@@ -134,9 +134,10 @@ describe("freshness", () => {
   });
 
   test("asks for a colleague three days before jobs stop, and not earlier", () => {
-    const warned = (agoMs: number) => freshnessWarnings({ freshness: seenBy(company(), [[grace, agoMs]]) }, reader);
-    expect(warned(11 * DAY - 1)).toEqual([]);
-    expect(warned(11 * DAY)).toEqual([
+    const early = seenBy(company(), [[grace, 11 * DAY - 1]]);
+    expect(freshnessWarnings({ freshness: early }, reader)).toEqual([]);
+    const late = seenBy(company(), [[grace, 11 * DAY]]);
+    expect(freshnessWarnings({ freshness: late }, reader)).toEqual([
       {
         says: "your jobs stop on 2026-02-07 09:00:00Z unless Grace unlocks before",
         run: "keybound unlock   # on a colleague's machine",
