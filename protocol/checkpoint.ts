@@ -78,5 +78,5 @@ export function isFresh(
  * would stop from the moment in which somebody new is approved until that person first unlocks.
  */
 export function lastWord({ operator, admittedAt }: Operator, vouches: Vouches): number {
-  return Math.max(admittedAt, vouches.get(operator) ?? admittedAt);
+  return Math.max(admittedAt ?? 0, vouches.get(operator) ?? 0);
 }

@@ -11,9 +11,10 @@ import { thumbprint } from "./signature.ts";
 export type Operator = NewKey &
   Wait & {
     readonly key: string;
-    /** Place of the event that made this key active, and the time that it says. */
+    /** Place of the event that made this key active. */
     readonly since: number;
-    readonly admittedAt: number;
+    /** The time that this event says; absent in a state that an earlier program kept. */
+    readonly admittedAt?: number;
   };
 
 /** How a key's term ended. */
