@@ -9,6 +9,7 @@ import type { KeyLogState } from "../protocol/key-state.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
 import type { Cache } from "./cache.ts";
+import { underLock } from "./home-lock.ts";
 import { signStatement, type StatementSigner } from "./keyring.ts";
 import { MAX_APPEND_TRIES, PROPOSAL_LIFETIME_MS } from "./limits.ts";
 import type { RelayClient } from "./relay-client.ts";
@@ -23,6 +24,8 @@ export type KeyPlan = { readonly change: KeyChange; readonly signers: readonly S
 
 /** Where an entry is written: a connection that may append, the cache that pins the log, and the log so far. */
 export type KeyDesk = {
+  /** The home, of which one command at a time writes. */
+  readonly folder: string;
   readonly client: RelayClient;
   readonly cache: Cache;
   readonly now: number;
@@ -39,10 +42,14 @@ export type AppendedKey =
  * `relay-unreachable` it may be in the log: its answer was lost.
  */
 export async function appendKeyEvent(desk: KeyDesk, plan: (state: KeyLogState) => KeyPlan): Promise<AppendedKey> {
+  return await underLock(desk.folder, () => appendUntilTaken(desk, plan));
+}
+
+async function appendUntilTaken(desk: KeyDesk, plan: (state: KeyLogState) => KeyPlan): Promise<AppendedKey> {
   for (let attempt = 1; ; attempt++) {
     const bytes = await signChange(desk, plan(desk.state));
     try {
-      return await appendSigned(desk, bytes);
+      return await appendOnce(desk, bytes);
     } catch (error) {
       const wasOvertaken = error instanceof Refusal && error.code === "log-fork";
       if (!wasOvertaken || attempt >= MAX_APPEND_TRIES) throw error;
@@ -53,6 +60,10 @@ export async function appendKeyEvent(desk: KeyDesk, plan: (state: KeyLogState) =
 
 /** Appends an entry that is signed already, or leaves it with the relay where only signatures are missing. */
 export async function appendSigned(desk: KeyDesk, bytes: Uint8Array): Promise<AppendedKey> {
+  return await underLock(desk.folder, () => appendOnce(desk, bytes));
+}
+
+async function appendOnce(desk: KeyDesk, bytes: Uint8Array): Promise<AppendedKey> {
   const judged = judgedOrFew(desk.state, bytes);
   if (judged === undefined) return await propose(desk, bytes);
   await desk.client.ask("ok", { type: "append", log: "key" }, [bytes]);

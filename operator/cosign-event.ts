@@ -1,11 +1,11 @@
 // Signing a proposed entry of the key log second: what it does is said in words, and it is appended once the log would take it.
 import type { LogPlace } from "../protocol/fields.ts";
 import { followUp } from "./anchor.ts";
-import { appendSigned, type KeyDesk } from "./append-key.ts";
+import { appendSigned } from "./append-key.ts";
 import { confirmed } from "./ask.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
-import { underLock } from "./home-lock.ts";
+import { keyDeskOf } from "./key-act.ts";
 import { keyEventLines } from "./key-event-words.ts";
 import { coSign } from "./keyring.ts";
 import { every } from "./present/either.ts";
@@ -88,11 +88,9 @@ async function sign(
   { envelope, signers, eligible, needed }: ProposedEvent,
 ): Promise<CosignedEvent> {
   const { session, keys } = unlocked;
-  const { client, desk, now, state } = session;
+  const { desk } = session;
   const bytes = await coSign("key-event", envelope, keys);
-  const keyDesk: KeyDesk = { client, cache: desk.cache, now, state };
-  const appended = await underLock(desk.home.folder, () => orStale(appendSigned(keyDesk, bytes)));
-  session.state = keyDesk.state;
+  const appended = await orStale(appendSigned(keyDeskOf(session), bytes));
   const known = new Set([desk.home.config.operator, ...signers.map(({ operator }) => operator)]);
   const others = eligible.filter(({ operator }) => !known.has(operator)).map(({ name }) => name);
   const counts = { needed, signed: signers.length + 1, others };

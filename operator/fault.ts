@@ -222,6 +222,10 @@ export const FAULTS = {
     says: "there is an operator's home already",
     hint: "choose another with --home; nothing here was changed",
   },
+  "home-other": {
+    says: "the folder holds the log of another organisation, and no home",
+    hint: "choose another with --home, or remove the folder: an attempt that was given up left it there",
+  },
   "home-broken": { says: "a file of the home folder is not as it was written", hint: "restore it from a backup" },
   "home-busy": { says: "another command is using the home folder", hint: "wait until it has ended, then repeat" },
   "home-unsafe": {

@@ -8,7 +8,7 @@ import { Fault } from "./fault.ts";
 import { accessKeyOf, makeAccessSeeds, makeHomeFolder, removeHome, writeGrant, writeHome } from "./home.ts";
 import type { MadeKey } from "./new-key.ts";
 import { statementSigner } from "./keyring.ts";
-import { type RecoveryPlan, writeRecovery } from "./plan-recovery.ts";
+import { type RecoveryPlan, removeRecovery, writeRecovery } from "./plan-recovery.ts";
 import { RelayClient } from "./relay-client.ts";
 import type { World } from "./world.ts";
 
@@ -43,8 +43,10 @@ export async function found(world: World, wanted: NewTenant): Promise<string> {
   // Dialled before anything is written: a relay that is not there leaves an empty folder at most.
   const { client } = await RelayClient.dial(relay);
   const mode = setupSecret === undefined ? "passphrase" : "setup";
+  let written: RecoveryPlan | undefined;
   try {
     await writeRecovery(wanted.recovery, { organisation, name, relay, tenant, operator, madeAt: now });
+    written = wanted.recovery;
     writeHome(folder, {
       config: { version: 1, tenant, organisation, operator, name, relay, mode },
       setupSecret,
@@ -57,6 +59,7 @@ export async function found(world: World, wanted: NewTenant): Promise<string> {
   } catch (error) {
     if (!wasRefused(error)) throw lostAnswer(error, folder);
     removeHome(folder);
+    removeRecovery(written);
     throw error;
   } finally {
     client.close();

@@ -17,6 +17,8 @@ const SETUP_SECRET = "setup-secret";
 const ACCESS_KEY = "access-key.json";
 const ACCESS_GRANT = "access-grant.json";
 const PENDING = "key-request.json";
+/** Held while an admin has somebody on the telephone. */
+export const CALL_LOCK = "call.db";
 const PREDECESSORS = "predecessor.json";
 const FILES = [
   CONFIG,
@@ -24,6 +26,7 @@ const FILES = [
   ACCESS_KEY,
   ACCESS_GRANT,
   PENDING,
+  CALL_LOCK,
   PREDECESSORS,
   "cache.db",
   "cache.db-wal",

@@ -12,6 +12,7 @@ export type WaitHeardOptions = { readonly wait?: boolean };
 /** The session as a place to write key events from; its state follows. */
 export function keyDeskOf(session: Session): KeyDesk {
   return {
+    folder: session.desk.home.folder,
     client: session.client,
     cache: session.desk.cache,
     now: session.now,

@@ -1,4 +1,5 @@
 // Whether, where and under which passphrase a recovery file is made: it comes with each new key unless that is declined in words.
+import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { askLine, askYes } from "./ask.ts";
 import { choosePassphrase, type Rule } from "./choose-passphrase.ts";
@@ -64,6 +65,11 @@ export async function writeRecovery(plan: RecoveryPlan | undefined, owner: Recov
   if (plan === undefined) return;
   const { key, path, passphrase } = plan;
   writeWhole(resolve(path), await sealRecovery(key, { owner, passphrase }), { replace: false });
+}
+
+/** Takes the file back, for a key that was refused: it would open to nothing. */
+export function removeRecovery(plan: RecoveryPlan | undefined): void {
+  if (plan !== undefined) rmSync(resolve(plan.path), { force: true });
 }
 
 /** What to say of a plan when all is done. */

@@ -4,7 +4,8 @@ import { toBase64url } from "../protocol/bytes.ts";
 import { signKeyRequest } from "../protocol/key-request.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import { Cache } from "./cache.ts";
-import { hasHome, makeAccessSeeds, makeHomeFolder, removeHome, writeHome } from "./home.ts";
+import { Fault } from "./fault.ts";
+import { makeAccessSeeds, makeHomeFolder, writeHome } from "./home.ts";
 import type { MadeKey } from "./new-key.ts";
 import { recoveryField } from "./new-key.ts";
 import { dialNewcomer, type NewcomerClient, throwAwaySigner } from "./newcomer.ts";
@@ -17,18 +18,19 @@ import type { World } from "./world.ts";
 export type Joined = Disposable & { readonly cache: Cache; readonly state: KeyLogState };
 
 /**
- * Makes the home's folder and brings the tenant's log into its cache; what an attempt before this one left there goes
- * first. Without a configuration it is no home yet.
+ * Makes the home's folder and brings the tenant's log into its cache. Without a configuration it is no home yet. Throws
+ * `home-other` where an attempt for another organisation left its log there.
  */
 export async function joinLog(
   world: World,
   { folder, relay, tenant }: { readonly folder: string; readonly relay: string; readonly tenant: string },
 ): Promise<Joined> {
-  if (!hasHome(folder)) removeHome(folder);
   using newcomer = await dialNewcomer(relay, { tenant, signer: throwAwaySigner(world), now: world.now() });
   makeHomeFolder(folder);
   const cache = new Cache(folder);
   try {
+    const pinned = cache.keyState();
+    if (pinned !== undefined && pinned.tenant !== tenant) throw new Fault("home-other", `${folder}: ${pinned.name}`);
     const state = await syncKeyLog({ cache, tenant }, newcomer.client, undefined);
     return { cache, state, [Symbol.dispose]: () => cache[Symbol.dispose]() };
   } catch (error) {

@@ -1,4 +1,5 @@
 // `keybound key approve`, `reject` and `requests`: an admin hears who asks for a key, makes sure who it is, and signs.
+import { join } from "node:path";
 import { toBase64url } from "../../protocol/bytes.ts";
 import type { Role } from "../../protocol/key-event.ts";
 import { DEFAULT_KEY_LIFETIME_MS } from "../../protocol/limits.ts";
@@ -10,10 +11,13 @@ import { askLine, confirmed } from "../ask.ts";
 import { areDigitsRight, isLongCode } from "../call-requester.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
+import { CALL_LOCK } from "../home.ts";
+import { tryLock } from "../home-lock.ts";
 import { afterKeyEvent, keyDeskOf, type WaitHeardOptions } from "../key-act.ts";
 import { MAX_MISMATCHES_A_MONTH, MAX_REQUEST_SESSIONS, MISMATCH_MEMORY_MS, REQUEST_REST_MS } from "../limits.ts";
 import { table } from "../present/table.ts";
 import { ago } from "../present/time.ts";
+import { makePrivate } from "../stored-file.ts";
 import { openSession, type Session } from "../session.ts";
 import { openUnlocked, type Unlocked } from "../unlock.ts";
 import { findRequest, type WaitingRequest, waitingRequests } from "../waiting-requests.ts";
@@ -122,8 +126,10 @@ async function checkWho(unlocked: Unlocked, waiting: WaitingRequest, options: Ap
 }
 
 async function isCallRight(unlocked: Unlocked, waiting: WaitingRequest): Promise<boolean> {
-  const { world } = unlocked.session.desk;
+  const { world, home } = unlocked.session.desk;
   if (!isAtTerminal(world)) throw new Fault("misuse", "six digits are typed at a terminal; a script gives --code CODE");
+  using calls = new DisposableStack();
+  calls.use(onlyCall(home.folder));
   say(
     world,
     `Call ${waiting.request.name} by telephone, or go there. Do not take the digits by any message that passes this relay.`,
@@ -134,6 +140,15 @@ async function isCallRight(unlocked: Unlocked, waiting: WaitingRequest): Promise
     if (error instanceof Refusal && error.code === "code-commit") await noteMismatch(unlocked, waiting);
     throw error;
   }
+}
+
+/** One call at a time: an admin who has two people on the line may mix up their digits. Throws `home-busy`. */
+function onlyCall(folder: string): Disposable {
+  const path = join(folder, CALL_LOCK);
+  makePrivate(path);
+  const lock = tryLock(path);
+  if (lock === undefined) throw new Fault("home-busy", "another call is under way: keybound key approve");
+  return lock;
 }
 
 async function isCodeRight({ desk }: Session, waiting: WaitingRequest, { code }: ApproveOptions): Promise<boolean> {

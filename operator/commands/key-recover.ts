@@ -97,7 +97,7 @@ async function appendRecovery(
   const signers = [opened.signer, made.keys.signer, recovery.key.signer].map(statementSigner);
   using cache = new Cache(folder);
   using newcomer = await dialNewcomer(relay, { tenant: own.state.tenant, signer: throwAwaySigner(world), now });
-  const desk = { client: newcomer.client, cache, now, state: own.state };
+  const desk = { folder, client: newcomer.client, cache, now, state: own.state };
   await appendKeyEvent(desk, () => ({ change: { type: "operator.recover", key }, signers }));
   return desk.state;
 }
@@ -111,6 +111,8 @@ async function filePassphrase(world: World, { filePassphraseFile }: RecoverOptio
 }
 
 type Place = {
+  /** Whether the setup secret is new, so that its code has to be shown. */
+  readonly isNewSecret: boolean;
   readonly folder: string;
   readonly relay: string;
   readonly hasHome: boolean;
@@ -131,7 +133,8 @@ function placeOf(world: World, options: RecoverOptions, { owner }: OpenedRecover
   const { relay } = checkedRelay(options.relay ?? home?.config.relay ?? owner.relay);
   const secret = home?.setupSecret ?? world.random(SETUP_SECRET_BYTES);
   const setupSecret = options.passphraseOnly === true ? undefined : secret;
-  return { folder, relay, hasHome: !isNew, setupSecret };
+  const isNewSecret = setupSecret !== undefined && home?.setupSecret === undefined;
+  return { folder, relay, hasHome: !isNew, setupSecret, isNewSecret };
 }
 
 type Registered = { readonly state: KeyLogState; readonly operator: Operator };
@@ -161,7 +164,7 @@ type Recovered = {
 async function report({ world, options }: Desk, { place, state, next, name, old }: Recovered): Promise<void> {
   const { made, recovery } = next;
   // A home that was there has its setup secret still, and its code on paper.
-  const setupCode = place.hasHome ? undefined : setupCodeOf(state.tenant, made.setupSecret);
+  const setupCode = place.isNewSecret ? setupCodeOf(state.tenant, made.setupSecret) : undefined;
   if (options.json === true) {
     const code = setupCode === undefined ? {} : { setupCode };
     return printJson(world, { name, home: place.folder, keyLog: state.head, recoveryFile: recovery.path, ...code });

@@ -2,11 +2,11 @@
 import type { Policy } from "../../protocol/policy.ts";
 import { adminRule } from "../admin-rule.ts";
 import { followUp } from "../anchor.ts";
-import { appendKeyEvent, type AppendedKey, type KeyDesk } from "../append-key.ts";
+import { appendKeyEvent, type AppendedKey } from "../append-key.ts";
 import { confirmed } from "../ask.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { underLock } from "../home-lock.ts";
+import { keyDeskOf } from "../key-act.ts";
 import { changedPolicy, checkPolicyOptions, type PolicyOptions } from "../policy-change.ts";
 import { differenceWords, isWeakening, policyDiff, type PolicyDifference } from "../policy-diff.ts";
 import { policyTraps } from "../policy-traps.ts";
@@ -82,16 +82,11 @@ type Pair = { readonly before: Policy; readonly after: Policy };
 
 async function append(unlocked: Unlocked, { before, after }: Pair): Promise<AppendedKey> {
   const { session, keys } = unlocked;
-  const { client, desk, now, state } = session;
-  const keyDesk: KeyDesk = { client, cache: desk.cache, now, state };
   const change = { type: "policy.set", policy: after } as const;
-  const appended = await underLock(desk.home.folder, () =>
-    appendKeyEvent(keyDesk, ({ policy }) => {
-      if (JSON.stringify(policy) !== JSON.stringify(before)) throw new Fault("policy-moved", "");
-      return { change, signers: [keys] };
-    }),
-  );
-  session.state = keyDesk.state;
+  const appended = await appendKeyEvent(keyDeskOf(session), ({ policy }) => {
+    if (JSON.stringify(policy) !== JSON.stringify(before)) throw new Fault("policy-moved", "");
+    return { change, signers: [keys] };
+  });
   if (appended.type === "appended") await followUp(unlocked);
   return appended;
 }

@@ -1,7 +1,8 @@
 // `keybound tenant reset`: nobody can sign any more, so the organisation begins anew at its next epoch. Says what is lost and what
 // has to be done again, keeps a copy of what was signed, and has the relay retire what was.
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { KeyLogState } from "../../protocol/key-state.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import type { Roster } from "../../protocol/roster.ts";
@@ -114,11 +115,24 @@ async function oldByPin(world: World, { relay, pin, name }: ResetOptions, folder
       `${folder}; without it, --relay URL --pin PIN --name NAME say which organisation it is`,
     );
   }
-  const place = { folder: `${folder}.log`, relay: checkedRelay(relay).relay };
+  const place = { folder: mkdtempSync(join(tmpdir(), "keybound-log-")), relay: checkedRelay(relay).relay };
   const tenant = await findTenant(place.relay, checkedPin(pin));
-  using joined = await joinLog(world, { ...place, tenant });
+  const state = await readOnce(world, { ...place, tenant });
   say(world, "There is no home folder here, so names, classes and groups of the devices are not known.");
-  return { state: joined.state, roster: emptyRoster(tenant), relay: place.relay, name: checkedName("--name", name) };
+  return { state, roster: emptyRoster(tenant), relay: place.relay, name: checkedName("--name", name) };
+}
+
+/** The key log, judged in a folder that goes again. */
+async function readOnce(
+  world: World,
+  place: { readonly folder: string; readonly relay: string; readonly tenant: string },
+): Promise<KeyLogState> {
+  try {
+    using joined = await joinLog(world, place);
+    return joined.state;
+  } finally {
+    rmSync(place.folder, { recursive: true, force: true });
+  }
 }
 
 // --- Before anything happens ---

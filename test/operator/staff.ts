@@ -52,7 +52,7 @@ export class Colleague {
       const { signer } = this.made.keys;
       await client.logIn(hello, { tenant: config.tenant, role: "operator", signer, now: Date.now() });
       const state = await syncKeyLog({ cache, tenant: config.tenant }, client, undefined);
-      return await work({ client, cache, state, now: Date.now() });
+      return await work({ folder: this.home, client, cache, state, now: Date.now() });
     } finally {
       client.close();
     }
