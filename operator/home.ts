@@ -1,6 +1,6 @@
 // The home folder of an operator's client: what it is configured for, the setup secret, the access key with its grant.
 // Nothing in it signs a job: for that, the passphrase is needed, at each task or once in a while.
-import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { fromBase64url, text, toBase64url, utf8 } from "../protocol/bytes.ts";
@@ -75,8 +75,24 @@ export function hasHome(folder: string): boolean {
   return existsSync(join(folder, CONFIG));
 }
 
+/** Where the home of the next epoch is made, beside the one that there is. */
+export function nextHome(folder: string): string {
+  return `${folder.replace(/\/+$/, "")}.next`;
+}
+
+/**
+ * A reset that was killed between its two renames left no home at its place, and a whole one beside it, of an organisation that is
+ * made. Puts it there, and says whether it had to.
+ */
+export function finishTaking(folder: string): boolean {
+  if (existsSync(folder) || !hasHome(nextHome(folder))) return false;
+  renameSync(nextHome(folder), folder);
+  return true;
+}
+
 /** Opens a home. Throws `home-missing`, `home-unsafe` or `home-broken`. */
 export function openHome(folder: string, platform: NodeJS.Platform): Home {
+  finishTaking(folder);
   if (!hasHome(folder)) throw new Fault("home-missing", folder);
   for (const path of [folder, ...FILES.map((name) => join(folder, name)).filter(existsSync)]) {
     if (isOpenToOthers(path, platform)) throw new Fault("home-unsafe", path);

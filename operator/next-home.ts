@@ -2,14 +2,10 @@
 // tenant. Whatever ends the command in between, running it again goes on from there.
 import { existsSync, renameSync } from "node:fs";
 import { Fault, writeFault } from "./fault.ts";
-import { hasHome, openHome, removeHome } from "./home.ts";
+import { hasHome, nextHome, openHome, removeHome } from "./home.ts";
 import { findTenant } from "./newcomer.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { syncParent } from "./stored-file.ts";
-
-export function nextHome(folder: string): string {
-  return `${folder.replace(/\/+$/, "")}.next`;
-}
 
 /**
  * What an attempt before this one left: `true` where the relay has its tenant, so that only the folders have to be changed. Else it is
@@ -40,11 +36,6 @@ export function takeNextHome(folder: string, epoch: number): string | undefined 
   } catch (error) {
     throw writeFault(error, folder);
   }
-}
-
-/** A crash between the two renames left no home at its place, and a whole one beside it. */
-export function finishTaking(folder: string): void {
-  if (!existsSync(folder) && hasHome(nextHome(folder))) renameSync(nextHome(folder), folder);
 }
 
 function freeName(path: string): string {

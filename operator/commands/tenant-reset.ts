@@ -12,11 +12,11 @@ import { askYes } from "../ask.ts";
 import { type CommonOptions, folderOf, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { found } from "../found.ts";
-import { hasHome, openHome } from "../home.ts";
+import { finishTaking, hasHome, nextHome, openHome } from "../home.ts";
 import { keyDeskOf } from "../key-act.ts";
 import type { MadeKey } from "../new-key.ts";
 import { checkedPin, findTenant } from "../newcomer.ts";
-import { finishTaking, hasUnfinished, nextHome, takeNextHome } from "../next-home.ts";
+import { hasUnfinished, takeNextHome } from "../next-home.ts";
 import { recoveryWords } from "../plan-recovery.ts";
 import type { RecoveryPlan } from "../plan-recovery.ts";
 import { cosignCommand } from "../proposals.ts";
@@ -52,8 +52,11 @@ type Old = {
 
 export async function resetTenant(world: World, options: ResetOptions): Promise<void> {
   const folder = folderOf(world, options);
-  finishTaking(folder);
-  if (await hasUnfinished(folder, world.platform)) return finish(world, folder, options);
+  if (finishTaking(folder)) return sayFinished(world, options, { folder, kept: undefined });
+  if (await hasUnfinished(folder, world.platform)) {
+    keepFromCache(world, options, folder);
+    return sayFinished(world, options, { folder, kept: takeNextHome(folder, epochBefore(folder)) });
+  }
   const old = await oldTenant(world, options, folder);
   sayLoss(world, old);
   await confirmName(world, options, old.state.name);
@@ -196,20 +199,31 @@ function freeCopy({ name, epoch }: KeyLogState): string {
 }
 
 /** So that `keybound devices --redeploy` can say who has come over. */
-function keepPredecessors(folder: string, { state, roster }: Old): void {
+function keepPredecessors(folder: string, { state, roster }: Pick<Old, "state" | "roster">): void {
   const before = hasHome(folder) ? readPredecessors(folder) : [];
   writePredecessors(nextHome(folder), [...before, predecessorsOf(state, roster)]);
 }
 
+/** The same for a reset that was interrupted before it came to this. */
+function keepFromCache(world: World, options: ResetOptions, folder: string): void {
+  if (!hasHome(folder)) return;
+  using desk = openDesk(world, options);
+  const state = desk.cache.keyState();
+  if (state !== undefined) keepPredecessors(folder, { state, roster: desk.cache.roster(state.tenant) });
+}
+
 // --- When it is done ---
 
-/** The relay has the new tenant already; only this home was not changed. */
-async function finish(world: World, folder: string, options: CommonOptions): Promise<void> {
-  const { config } = openHome(nextHome(folder), world.platform);
-  const kept = takeNextHome(folder, epochBefore(folder));
-  if (options.json === true)
-    return printJson(world, { tenant: config.tenant, pin: pinOf(config.tenant), home: folder, kept: kept ?? null });
-  print(world, `the reset of ${config.organisation} is finished: its pin is ${pinOf(config.tenant)}`);
+/** The relay had the new tenant already; only this home was not changed. */
+function sayFinished(
+  world: World,
+  options: CommonOptions,
+  { folder, kept }: { readonly folder: string; readonly kept: string | undefined },
+): void {
+  const { config } = openHome(folder, world.platform);
+  const pin = pinOf(config.tenant);
+  if (options.json === true) return printJson(world, { tenant: config.tenant, pin, home: folder, kept: kept ?? null });
+  print(world, `the reset of ${config.organisation} is finished: its pin is ${pin}`);
   print(world, "next: keybound package");
 }
 

@@ -143,6 +143,7 @@ describe("killed at any step", () => {
         await killed(reset(claim), at);
         expect([at, await resetAgain(claim)]).toEqual([at, ""]);
         expect([at, await unlocks("passphrase"), existsSync(acme.path("ada.next"))]).toEqual([at, true, false]);
+        expect([at, existsSync(acme.path("ada/predecessor.json"))]).toEqual([at, true]);
         const { epoch }: { epoch: number } = await acme.reads("ada", "status");
         expect([at, epoch]).toEqual([at, 2]);
       }
