@@ -8,7 +8,7 @@ import { Fault } from "./fault.ts";
 import { accessKeyOf, makeAccessSeeds, makeHomeFolder, removeHome, writeGrant, writeHome } from "./home.ts";
 import type { MadeKey } from "./new-key.ts";
 import { statementSigner } from "./keyring.ts";
-import { type RecoveryPlan, removeRecovery, writeRecovery } from "./plan-recovery.ts";
+import { type RecoveryPlan, removeRecovery, sealedRecovery } from "./plan-recovery.ts";
 import { RelayClient } from "./relay-client.ts";
 import type { World } from "./world.ts";
 
@@ -39,13 +39,15 @@ export async function found(world: World, wanted: NewTenant): Promise<string> {
   const access = makeAccessSeeds(world.random);
   const keys = statementSigner(founder.keys.signer);
   const grant = await grantFor(accessKeyOf(access), { tenant, operator, keys, now });
+  const owner = { organisation, name, relay, tenant, operator, madeAt: now };
+  const writeFile = await sealedRecovery(wanted.recovery, owner);
   makeHomeFolder(folder);
   // Dialled before anything is written: a relay that is not there leaves an empty folder at most.
   const { client } = await RelayClient.dial(relay);
   const mode = setupSecret === undefined ? "passphrase" : "setup";
   let written: RecoveryPlan | undefined;
   try {
-    await writeRecovery(wanted.recovery, { organisation, name, relay, tenant, operator, madeAt: now });
+    writeFile();
     written = wanted.recovery;
     writeHome(folder, {
       config: { version: 1, tenant, organisation, operator, name, relay, mode },

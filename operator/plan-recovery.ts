@@ -62,9 +62,16 @@ export function newRecoveryPath({ now, random }: World): string {
 
 /** Writes the file, before the key is registered: a file that no log knows does nothing. */
 export async function writeRecovery(plan: RecoveryPlan | undefined, owner: RecoveryOwner): Promise<void> {
-  if (plan === undefined) return;
+  const write = await sealedRecovery(plan, owner);
+  write();
+}
+
+/** The same in two steps: sealing takes seconds, in which no relay is kept waiting. Answers what writes the file. */
+export async function sealedRecovery(plan: RecoveryPlan | undefined, owner: RecoveryOwner): Promise<() => void> {
+  if (plan === undefined) return () => undefined;
   const { key, path, passphrase } = plan;
-  writeWhole(resolve(path), await sealRecovery(key, { owner, passphrase }), { replace: false });
+  const sealed = await sealRecovery(key, { owner, passphrase });
+  return () => writeWhole(resolve(path), sealed, { replace: false });
 }
 
 /** Takes the file back, for a key that was refused: it would open to nothing. */
