@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Refusal, RefusalCode } from "../protocol/refusal.ts";
 import type { About } from "../protocol/verify-job.ts";
 import { append } from "./journal.ts";
+import { claimedBy } from "./ledger.ts";
 import { MAX_REFUSED_STATEMENTS } from "./limits.ts";
 import { answer, type Standing } from "./outbox.ts";
 import type { OwnerState } from "./owner-state.ts";
@@ -36,8 +37,7 @@ export class Refusals {
   refuse(refusal: Refusal, about: About | undefined): RefusedReception {
     const { code, detail } = refusal;
     this.#options.log.warn({ job: about?.job, code, detail }, "job refused");
-    const isOwed =
-      about !== undefined && code !== "job-repeated" && !isAnswered(this.#options.owned.state, about.statement);
+    const isOwed = about !== undefined && !hasAnswer(this.#options.owned.state, about);
     if (isOwed) this.#answer(refusal, about);
     else this.#note(refusal, about);
     return { type: "taken", refused: code, isAnswered: isOwed };
@@ -70,8 +70,12 @@ export class Refusals {
   }
 }
 
-function isAnswered(state: State, statement: string): boolean {
-  return state.get("SELECT 1 FROM refused WHERE statement = ?", statement) !== undefined;
+/** Refused with a receipt before; or taken, and answered by what becomes of it, whatever a later clock or key log says of it. */
+function hasAnswer(state: State, { job, statement }: About): boolean {
+  return (
+    claimedBy(state, job) === statement ||
+    state.get("SELECT 1 FROM refused WHERE statement = ?", statement) !== undefined
+  );
 }
 
 function noteAnswered(state: State, statement: string, at: number): void {

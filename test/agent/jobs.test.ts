@@ -60,6 +60,24 @@ describe("a signed job", () => {
     expect(receiptsOf(state)).toHaveLength(1);
   });
 
+  it("gets no second receipt when it comes again after its end", async () => {
+    const { state, acme, job, done, give } = bound();
+    const echo = job();
+    await done(echo);
+    acme.clock.now += 2 * DAY;
+    expect(give(echo)).toEqual({ type: "taken", refused: "job-expired", isAnswered: false });
+    expect(outcomes(state)).toEqual([{ type: "exited", code: 0 }]);
+  });
+
+  it("gets no receipt of a refusal while it waits for its turn", () => {
+    const { state, acme, job, give } = bound();
+    const later = job({ manifest: { notBefore: acme.clock.now + MINUTE } });
+    give(later);
+    acme.clock.now += 2 * DAY;
+    expect(give(later)).toEqual({ type: "taken", refused: "job-expired", isAnswered: false });
+    expect(outcomes(state)).toEqual([]);
+  });
+
   it("chains its receipt to the one before", async () => {
     const { state, job, done } = bound();
     await done(job({ word: "one" }));
