@@ -12,6 +12,7 @@ import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
 import { defaultState, pathsIn } from "./paths.ts";
+import { openContainment } from "./run/containment.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
 import { VERSION } from "./version.ts";
@@ -112,6 +113,7 @@ function runEnvironment(jobs: string): RunEnvironment {
     platform: process.platform,
     account: { name: username, home: homedir, uid },
     windows: { systemRoot, systemDrive, programData, temp: tmpdir() },
+    containment: openContainment(process.platform),
     jobs,
   };
 }

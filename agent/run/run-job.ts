@@ -1,5 +1,5 @@
 // Runs one verified job: its process, its output, its limits, its end. Nothing here decides whether it may run.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBase64url } from "../../protocol/bytes.ts";
 import type { KeptStream } from "../../protocol/output.ts";
@@ -8,10 +8,11 @@ import type { Receipt } from "../../protocol/receipt.ts";
 import type { RunnableJob } from "../../protocol/verify-job.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
 import { type Account, type AgentAccount, findAccount } from "./account.ts";
-import { environmentOf, type WindowsFolders } from "./environment.ts";
+import type { Containment, Enclosure } from "./containment.ts";
+import type { WindowsFolders } from "./environment.ts";
 import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { KeptOutput } from "./kept-output.ts";
-import { type ProcessTree, processTree } from "./process-tree.ts";
+import { launchOf } from "./launch.ts";
 import { placeSource, type Source } from "./source-file.ts";
 
 /** The machine as far as running a job needs it. */
@@ -19,6 +20,7 @@ export type RunEnvironment = {
   readonly platform: NodeJS.Platform;
   readonly account: AgentAccount;
   readonly windows: WindowsFolders;
+  readonly containment: Containment;
   /** Folder for sources, private to the agent. */
   readonly jobs: string;
 };
@@ -81,19 +83,19 @@ async function run(prepared: PreparedJob, { environment, onOutput, stop }: RunCo
     kept: kept.map((stream) => stream.kept()),
     interpreter: prepared.interpreter.path,
   });
+  const enclosure = environment.containment.open(job.manifest.job, body.limits);
   try {
-    const child = start(prepared, environment, source);
+    const child = start(prepared, { environment, source, enclosure });
     const first = firstCause(child, body.limits.timeMs, stop);
     const closed = collect(child, kept, onOutput);
     feed(child, body.stdin);
-    if (child.pid === undefined) return ended(await first, "yes");
-    const tree = processTree(child.pid, environment.platform);
     const outcome = await first;
-    await endAll(tree, child, closed);
-    return ended(outcome, tree.contained());
+    if (child.pid !== undefined) await endAll(enclosure, child, closed);
+    return ended(outcome, enclosure.contained());
   } catch (error) {
     return ended(notStarted(error), "yes");
   } finally {
+    enclosure.close();
     source?.remove();
   }
 }
@@ -110,27 +112,11 @@ function sourceOf(
 }
 
 function start(
-  { runnable, interpreter, account }: PreparedJob,
-  environment: RunEnvironment,
-  source: Source | undefined,
+  prepared: PreparedJob,
+  { environment, source, enclosure }: { environment: RunEnvironment; source: Source | undefined; enclosure: Enclosure },
 ): ChildProcess {
-  const { body } = runnable;
-  const args = body.shell === "exec" ? interpreter.args("") : [...interpreter.args(source?.path ?? ""), ...body.args];
   try {
-    return spawn(interpreter.path, args, {
-      cwd: body.cwd ?? (environment.platform === "win32" ? `${environment.windows.systemDrive}\\` : "/"),
-      env: environmentOf(body, { account, platform: environment.platform, windows: environment.windows }),
-      // Its own session and process group, so that the whole group can be ended.
-      detached: environment.platform !== "win32",
-      windowsHide: true,
-      stdio: [
-        body.stdin === undefined ? "ignore" : "pipe",
-        "pipe",
-        "pipe",
-        ...(source?.descriptor === undefined ? [] : [source.descriptor]),
-      ],
-      ...(account.ids === undefined ? {} : { uid: account.ids.uid, gid: account.ids.gid }),
-    });
+    return enclosure.spawn(launchOf(prepared, environment, source));
   } finally {
     source?.release();
   }
@@ -182,14 +168,14 @@ function feed(child: ChildProcess, stdin: string | undefined): void {
 }
 
 /** After the cause: what is left of the tree is ended, then the pipes are let go of even if something still holds them. */
-async function endAll(tree: ProcessTree, child: ChildProcess, closed: Promise<void>): Promise<void> {
+async function endAll(enclosure: Enclosure, child: ChildProcess, closed: Promise<void>): Promise<void> {
   const waiting = new AbortController();
   const isClosed = await Promise.race([
     closed.then(() => true),
     sleep(child.exitCode === null && child.signalCode === null ? 0 : PIPE_WAIT_MS, false, { signal: waiting.signal }),
   ]);
   waiting.abort();
-  await tree.end();
+  await enclosure.end();
   if (!isClosed) await Promise.race([closed, sleep(KILL_WAIT_MS, undefined, { ref: false })]);
   child.stdout?.destroy();
   child.stderr?.destroy();

@@ -1,6 +1,7 @@
 // The machine that the agent's tests take themselves for, and what it needs to run jobs.
 import type { Machine } from "../../agent/machine.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { openContainment } from "../../agent/run/containment.ts";
 import type { RunEnvironment } from "../../agent/run/run-job.ts";
 
 export const AGENT = { text: "keybound-agent test", number: 1 };
@@ -18,6 +19,7 @@ export function environmentIn(state: string): RunEnvironment {
     platform: process.platform,
     account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
     windows: { systemRoot: "", systemDrive: "", programData: "", temp: "" },
+    containment: openContainment(process.platform),
     jobs: pathsIn(state).jobs,
   };
 }
