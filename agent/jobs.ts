@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
-import { Refusal } from "../protocol/refusal.ts";
+import { Refusal, refuse } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
-import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
+import { type JobContext, type Runnable, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
 import { isDiskFull } from "./fault.ts";
 import { append } from "./journal.ts";
 import {
@@ -106,7 +106,7 @@ export class Jobs {
     if (verdict.type === "refused") return this.#refusals.refuse(verdict.refusal, verdict.about);
     try {
       const runnable = verdict.job.open(delivery, this.#options.owned.owner.sealing);
-      const prepared = prepareJob(runnable, this.#options.environment);
+      const prepared = prepareJob(runOf(runnable), this.#options.environment);
       checkRoom(this.#options.owned.state);
       this.#accept(prepared, { delivery, watched });
       return { type: "taken" };
@@ -194,7 +194,7 @@ export class Jobs {
   }
 
   async #end(
-    { job, body }: RunnableJob,
+    { job, body }: Runnable<"run">,
     { running, live, startedAt }: { running: RunningJob; live: LiveOutput; startedAt: number },
   ): Promise<void> {
     const { outcome, kept, contained, interpreter } = await running.done;
@@ -289,13 +289,18 @@ export class Jobs {
         agentVersion: agent.number,
         now: Math.max(now(), owned.floor()),
       });
-      return prepareJob(job.open(waiting, owned.owner.sealing), environment);
+      return prepareJob(runOf(job.open(waiting, owned.owner.sealing)), environment);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.#finish({ job: waiting.job, statement: waiting.statement, outcome: endedWaiting(error), contained: "yes" });
       return undefined;
     }
   }
+}
+
+function runOf(runnable: RunnableJob): Runnable<"run"> {
+  if (runnable.kind === "run") return runnable;
+  throw refuse("platform-lacks", `jobs of kind ${runnable.kind}`);
 }
 
 /** The outcome of an accepted job that may not run when its turn comes. */

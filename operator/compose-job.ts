@@ -3,10 +3,10 @@
 import { toBase64url } from "../protocol/bytes.ts";
 import { readEnvelope, statementId } from "../protocol/envelope.ts";
 import type { JobManifest } from "../protocol/job.ts";
-import { type JobBody, readBody, writeBody } from "../protocol/job-body.ts";
+import { type Bodies, readWork, writeBody } from "../protocol/job-work.ts";
 import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
 import { MAX_READERS, MAX_TARGETS } from "../protocol/limits.ts";
-import { jobThreshold } from "../protocol/policy.ts";
+import { type JobKind, jobThreshold } from "../protocol/policy.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import { CONTENT_KEY_BYTES, type Random, wrapKey } from "../protocol/seal.ts";
 import { sealStream } from "../protocol/stream.ts";
@@ -14,10 +14,15 @@ import { encodeStrict } from "../protocol/strict-json.ts";
 import { signStatement, type StatementSigner } from "./keyring.ts";
 
 /** What to run, as the device will read it, but for the salt. */
-export type BodyFields = Omit<JobBody, "salt">;
+export type BodyFields = Omit<Bodies["run"], "salt">;
+
+/** What to do, of whatever kind, but for the salt. */
+export type WorkFields = {
+  readonly [K in JobKind]: { readonly kind: K; readonly body: Omit<Bodies[K], "salt"> };
+}[JobKind];
 
 export type JobRequest = {
-  readonly body: BodyFields;
+  readonly work: WorkFields;
   readonly targets: readonly RosterDevice[];
   readonly expiresInMs: number;
 };
@@ -45,13 +50,15 @@ export type ComposedJob = {
 /** Signed and sealed jobs of one batch. Throws a `field-*` or `json-*` refusal for a body that devices would refuse. */
 export async function composeJobs(request: JobRequest, signing: Signing): Promise<readonly ComposedJob[]> {
   const { random } = signing;
-  const { bytes, named } = writeBody({ ...request.body, salt: toBase64url(random(32)) });
-  readBody(bytes);
+  const { kind, body } = request.work;
+  const { bytes, named } = writeBody({ ...body, salt: toBase64url(random(32)) });
+  readWork(kind, bytes);
   const contentKey = random(CONTENT_KEY_BYTES);
   const sealed = sealStream(contentKey, bytes);
-  const shared = { batch: toBase64url(random(16)), body: named, expiresInMs: request.expiresInMs, contentKey, sealed };
+  const { expiresInMs } = request;
+  const shared = { kind, batch: toBase64url(random(16)), body: named, expiresInMs, contentKey, sealed };
   const jobs: ComposedJob[] = [];
-  for (const [needed, targets] of byNeed(request.targets, signing.state)) {
+  for (const [needed, targets] of byNeed(request, signing.state)) {
     for (let at = 0; at < targets.length; at += MAX_TARGETS) {
       jobs.push(await composeOne({ targets: targets.slice(at, at + MAX_TARGETS), needed }, shared, signing));
     }
@@ -61,14 +68,14 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
 
 /** Devices that ask for as many signatures together, those that ask for fewest first. */
 function byNeed(
-  targets: readonly RosterDevice[],
+  { targets, work: { kind } }: JobRequest,
   { policy }: KeyLogState,
 ): readonly (readonly [number, readonly RosterDevice[]])[] {
-  const groups = Map.groupBy(targets, (device) => jobThreshold(policy, { kind: "run", class: device.class }));
+  const groups = Map.groupBy(targets, (device) => jobThreshold(policy, { kind, class: device.class }));
   return [...groups].toSorted(([a], [b]) => a - b);
 }
 
-type Shared = Pick<JobManifest, "batch" | "body"> & {
+type Shared = Pick<JobManifest, "kind" | "batch" | "body"> & {
   readonly expiresInMs: number;
   readonly contentKey: Uint8Array;
   readonly sealed: Uint8Array;
@@ -84,7 +91,7 @@ async function composeOne(
     tenant: state.tenant,
     job: typableId(random),
     batch: shared.batch,
-    kind: "run",
+    kind: shared.kind,
     targets: targets.map(({ device }) => device),
     body: shared.body,
     suite: "x25519-chacha20poly1305",

@@ -12,7 +12,7 @@ import { COSIGN_HURRY_MS } from "./limits.ts";
 import { left } from "./present/span.ts";
 import { dropProposal, type FetchedProposal, fetchProposal } from "./proposals.ts";
 import { openProposedJob, type ProposedJob } from "./proposed-job.ts";
-import { jobTitle } from "./run-request.ts";
+import { workTitle } from "./run-request.ts";
 import type { Session } from "./session.ts";
 import { sendCheckpoint, type Unlocked } from "./unlock.ts";
 
@@ -103,7 +103,7 @@ async function submit(unlocked: Unlocked, { proposed, parts }: Sending): Promise
   const { job, batch, expiresAt, targets } = proposed.manifest;
   const header = { type: "submit", job, batch, expiresAt, targets, watch: false };
   await orDone(client.ask("ok", header, parts), job);
-  desk.cache.addSentJob({ job, batch, sent: now, label: jobTitle(proposed.body), targets: targets.length });
+  desk.cache.addSentJob({ job, batch, sent: now, label: workTitle(proposed.work), targets: targets.length });
   await dropProposal(unlocked.session, proposed.statement);
   await sendCheckpoint(unlocked);
 }

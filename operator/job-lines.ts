@@ -1,6 +1,7 @@
 // A job in full, for somebody who is to sign it: everything that decides what happens on its devices, with nothing that could
 // hide or steer what is read.
 import { fromBase64url } from "../protocol/bytes.ts";
+import type { CancelBody } from "../protocol/cancel-body.ts";
 import type { JobBody } from "../protocol/job-body.ts";
 import { every } from "./present/either.ts";
 import { plain } from "./present/escape.ts";
@@ -8,7 +9,7 @@ import { left, span } from "./present/span.ts";
 import { date } from "./present/time.ts";
 import type { ProposedJob } from "./proposed-job.ts";
 
-export function jobLines({ manifest, targets, counted, needed, body }: ProposedJob, now: number): readonly string[] {
+export function jobLines({ manifest, targets, counted, needed, work }: ProposedJob, now: number): readonly string[] {
   const { expiresAt, notBefore } = manifest;
   const begins = notBefore > now ? `from ${date(notBefore)} ` : "";
   return [
@@ -20,11 +21,17 @@ export function jobLines({ manifest, targets, counted, needed, body }: ProposedJ
       .map(({ name }) => `            ${plain(name)} recovered: devices may count that signature only later`),
     `devices     ${targets.map((device) => `${device.name} (${device.class})`).join(", ")}`,
     `runs        ${begins}until ${date(expiresAt)}, which is in ${left(expiresAt - now)}`,
-    ...bodyLines(body),
+    ...(work.kind === "run" ? runLines(work.body) : cancelLines(work.body)),
   ];
 }
 
-function bodyLines(body: JobBody): readonly string[] {
+function cancelLines({ jobs }: CancelBody): readonly string[] {
+  return jobs.map(
+    ({ job, statement, expiresAt }) => `cancels     ${job} (until ${date(expiresAt)}), statement ${statement}`,
+  );
+}
+
+function runLines(body: JobBody): readonly string[] {
   const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source } = body;
   return [
     ...(label === undefined ? [] : [`label       ${shown(label)}`]),

@@ -1,6 +1,6 @@
 // A job's body, opened by a reader's key and held against the manifest that was signed.
 import { createHash } from "node:crypto";
-import { type JobBody, readBody } from "../protocol/job-body.ts";
+import { type JobWork, readWork } from "../protocol/job-work.ts";
 import { refuse } from "../protocol/refusal.ts";
 import { openStream } from "../protocol/stream.ts";
 import { placeAmong, type Reader } from "./reader.ts";
@@ -17,7 +17,7 @@ export type SealedJob = {
 export async function openBody(
   { manifest, statement }: Pick<SignedJob, "manifest" | "statement">,
   { sealed, wraps, own }: SealedJob,
-): Promise<JobBody> {
+): Promise<JobWork> {
   const use = { purpose: "job-body", statement } as const;
   for (const reader of own) {
     const wrap = wraps[placeAmong(manifest.readers, reader)];
@@ -25,7 +25,7 @@ export async function openBody(
     const bytes = contentKey && openStream(contentKey, sealed);
     if (bytes === undefined) continue;
     if (!isNamed(bytes, manifest.body)) throw refuse("body-digest", `${bytes.length} bytes`);
-    return readBody(bytes);
+    return readWork(manifest.kind, bytes);
   }
   throw refuse("output-sealed", "the job's body is sealed to other readers");
 }

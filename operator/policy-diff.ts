@@ -63,16 +63,26 @@ function signerDifferences(pair: Pair): readonly PolicyDifference[] {
   const { before, after } = pair;
   const named = [...before.jobThresholds, ...after.jobThresholds].map((row) => row.class);
   const found = [...new Set([...named, "any"])].flatMap((name) =>
-    JobKind.options.flatMap((kind) =>
+    kindsOf(pair, name).flatMap(({ kind, words }) =>
       differing("signers", pair, (policy) => {
         const count = jobThreshold(policy, { kind, class: name });
-        return [`${count} for ${name === "any" ? "all others" : rowWords({ kind: "any", class: name })}`, count];
+        return [`${count} for ${words}`, count];
       }),
     ),
   );
   const isSame = JSON.stringify(before.jobThresholds) === JSON.stringify(after.jobThresholds);
   if (found.length > 0 || isSame) return found;
   return [{ rule: "signers", from: signerWords(before), to: signerWords(after), effect: "other" }];
+}
+
+/** Each kind of job with what it is called beside this class; all kinds at once where the class asks the same of them. */
+function kindsOf({ before, after }: Pair, name: string): readonly { readonly kind: JobKind; readonly words: string }[] {
+  const devices = name === "any" ? "all others" : rowWords({ kind: "any", class: name });
+  const counts = (kind: JobKind) =>
+    `${jobThreshold(before, { kind, class: name })} ${jobThreshold(after, { kind, class: name })}`;
+  const [first, ...others] = JobKind.options;
+  if (others.every((kind) => counts(kind) === counts(first))) return [{ kind: first, words: devices }];
+  return JobKind.options.map((kind) => ({ kind, words: `${devices} (${kind} only)` }));
 }
 
 const MODES: readonly Policy["freshness"]["mode"][] = ["off", "any", "other"];

@@ -1,6 +1,6 @@
 // Rules that do not do what they seem to in this organisation as it is: said wherever a policy is shown or set.
 import type { KeyLogState, Operator } from "../protocol/key-state.ts";
-import { jobThreshold, type Policy, policyThreshold } from "../protocol/policy.ts";
+import { JobKind, jobThreshold, type Policy, policyThreshold } from "../protocol/policy.ts";
 import { jobSigners } from "./job-signers.ts";
 import { people, type RuleName, rowWords } from "./policy-words.ts";
 import { plain } from "./present/escape.ts";
@@ -36,7 +36,7 @@ function adminTraps({ adminThreshold: count }: Policy, state: KeyLogState): read
 function signerTraps(policy: Policy, { state, now }: Place): readonly Trap[] {
   const able = jobSigners(state, now).length;
   return [...new Set(policy.jobThresholds.map((row) => row.class))].flatMap((name): readonly Trap[] => {
-    const count = jobThreshold(policy, { kind: "run", class: name });
+    const count = Math.max(...JobKind.options.map((kind) => jobThreshold(policy, { kind, class: name })));
     if (count <= able) return [];
     const devices = rowWords({ kind: "any", class: name });
     const says = `${count} people must sign each job for ${devices}, and only ${able} can: no job runs there until there are more`;

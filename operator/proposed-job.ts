@@ -1,7 +1,7 @@
 // A job that waits for another signature, verified as far as a person who signs it can: who signed, for which devices of the
 // signed roster, when, and what would run. Nothing that is shown of it comes from the relay.
 import { type JobManifest, readManifest } from "../protocol/job.ts";
-import type { JobBody } from "../protocol/job-body.ts";
+import type { JobWork } from "../protocol/job-work.ts";
 import { placeIn } from "../protocol/key-view.ts";
 import { MAX_CLOCK_AHEAD_MS } from "../protocol/limits.ts";
 import { refuse } from "../protocol/refusal.ts";
@@ -26,7 +26,7 @@ export type ProposedManifest = {
   readonly needed: number;
 };
 
-export type ProposedJob = ProposedManifest & { readonly body: JobBody };
+export type ProposedJob = ProposedManifest & { readonly work: JobWork };
 
 /**
  * What devices would check before the number of signatures, and that each target is in the roster. Throws
@@ -85,5 +85,5 @@ export async function openProposedJob({ session, keys }: Unlocked, proposal: Fet
   const expected = manifest.targets.length + manifest.readers.length;
   if (wraps.length !== expected) throw new Fault("relay-odd", `${wraps.length} wraps, must be ${expected}`);
   const sealed = { sealed: partAt(proposal.parts, 1), wraps: wraps.slice(manifest.targets.length), own: [keys] };
-  return { ...read, body: await openBody(read, sealed) };
+  return { ...read, work: await openBody(read, sealed) };
 }

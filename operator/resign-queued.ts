@@ -1,7 +1,7 @@
 // After a change of key: jobs that the old key signed and that no device has yet would be refused there. They are signed again, for
 // those devices and until their old end, or taken back.
 import { readEnvelopeOf } from "../protocol/envelope.ts";
-import type { JobBody } from "../protocol/job-body.ts";
+import type { JobWork } from "../protocol/job-work.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import { composeJobs } from "./compose-job.ts";
@@ -10,14 +10,14 @@ import { MAX_SEARCHED_JOBS } from "./limits.ts";
 import { openBody } from "./open-body.ts";
 import { readerOf } from "./reader.ts";
 import { partAt } from "./relay-client.ts";
-import { jobTitle } from "./run-request.ts";
+import { workTitle } from "./run-request.ts";
 import { batchOf, proposeJobs, submitJobs } from "./send-jobs.ts";
 import type { Session } from "./session.ts";
 import { readSignedJob, type SignedJob } from "./signed-job.ts";
 import type { Unlocked } from "./unlock.ts";
 
 /** A job of the old key with devices that have not got it. */
-export type QueuedJob = SignedJob & { readonly body: JobBody; readonly left: readonly RosterDevice[] };
+export type QueuedJob = SignedJob & { readonly work: JobWork; readonly left: readonly RosterDevice[] };
 
 /** Jobs that this key alone signed, that this client can open, and that wait for a device of the roster. */
 export async function queuedJobs(session: Session, oldKey: string): Promise<readonly QueuedJob[]> {
@@ -54,7 +54,7 @@ async function leftOf(session: Session, signed: SignedJob): Promise<QueuedJob | 
   const own = [readerOf(session.desk.home.access.sealing)];
   const wraps = parts.slice(2, 2 + manifest.readers.length);
   try {
-    return { ...signed, left, body: await openBody(signed, { sealed: partAt(parts, 1), wraps, own }) };
+    return { ...signed, left, work: await openBody(signed, { sealed: partAt(parts, 1), wraps, own }) };
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;
@@ -65,11 +65,10 @@ async function leftOf(session: Session, signed: SignedJob): Promise<QueuedJob | 
 export async function signAgain(unlocked: Unlocked, jobs: readonly QueuedJob[]): Promise<void> {
   const { session, keys } = unlocked;
   const { client, desk, state } = session;
-  for (const { body: signedBody, left, manifest } of jobs) {
-    const { salt: _salt, ...body } = signedBody;
+  for (const { work, left, manifest } of jobs) {
     const now = session.now;
     const composed = await composeJobs(
-      { body, targets: left, expiresInMs: manifest.expiresAt - now },
+      { work, targets: left, expiresInMs: manifest.expiresAt - now },
       {
         state,
         signer: keys,
@@ -80,8 +79,8 @@ export async function signAgain(unlocked: Unlocked, jobs: readonly QueuedJob[]):
       },
     );
     const { ready, proposed } = batchOf(session, composed);
-    await submitJobs(unlocked, ready, { watch: false, title: jobTitle(body) });
-    await proposeJobs(unlocked, proposed, jobTitle(body));
+    await submitJobs(unlocked, ready, { watch: false, title: workTitle(work) });
+    await proposeJobs(unlocked, proposed, workTitle(work));
     await client.ask("ok", { type: "withdraw-job", job: manifest.job });
   }
 }

@@ -4,7 +4,7 @@ import { text, toBase64url } from "../protocol/bytes.ts";
 import { label as labelOf, Word } from "../protocol/fields.ts";
 import { Shell } from "../protocol/job-body.ts";
 import { DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES, MAX_BODY_BYTES } from "../protocol/limits.ts";
-import type { BodyFields } from "./compose-job.ts";
+import type { BodyFields, WorkFields } from "./compose-job.ts";
 import { Fault } from "./fault.ts";
 import { MAX_STDIN_BYTES } from "./limits.ts";
 import { plain } from "./present/escape.ts";
@@ -54,7 +54,16 @@ export async function readBodyOptions(
 
 /** What a list of jobs shows for this one: its label, or the beginning of its command. */
 export function jobTitle({ label, source, args }: BodyFields): string {
-  const line = plain(label ?? source?.trim().split("\n")[0] ?? args.join(" "));
+  return shortened(plain(label ?? source?.trim().split("\n")[0] ?? args.join(" ")));
+}
+
+/** The same for a job of any kind. */
+export function workTitle(work: WorkFields): string {
+  if (work.kind === "run") return jobTitle(work.body);
+  return shortened(`cancel ${work.body.jobs.map(({ job }) => job).join(", ")}`);
+}
+
+function shortened(line: string): string {
   return line.length > MAX_SHOWN_COMMAND ? `${line.slice(0, MAX_SHOWN_COMMAND - 3)}...` : line;
 }
 

@@ -1,5 +1,4 @@
-// The body of a job: everything that decides what happens on the device, sealed to it and named by hash in the manifest (SPEC 8.3).
-import { digest } from "./digest.ts";
+// The body of a job of kind `run`: everything that decides what happens on the device, sealed to it and named by hash in the manifest (SPEC 8.3).
 import * as v from "valibot";
 import { fromBase64url } from "./bytes.ts";
 import { Digest, label, readFields, whole, Word } from "./fields.ts";
@@ -12,7 +11,6 @@ import {
   MAX_OUTPUT_BYTES,
   MAX_PATH_CHARS,
 } from "./limits.ts";
-import { encodeStrict } from "./strict-json.ts";
 
 /** `exec` runs an argument vector without a shell. */
 export const Shell = v.picklist(["sh", "bash", "zsh", "powershell", "pwsh", "cmd", "python", "exec"]);
@@ -71,10 +69,4 @@ export type JobBody = Readonly<v.InferOutput<typeof JobBody>>;
 /** Throws a `json-*` or `field-*` refusal. */
 export function readBody(bytes: Uint8Array): JobBody {
   return readFields(JobBody, bytes, MAX_BODY_BYTES);
-}
-
-/** The body's bytes and what a manifest says of them. */
-export function writeBody(body: JobBody): { bytes: Uint8Array; named: { sha256: string; size: number } } {
-  const bytes = encodeStrict(body);
-  return { bytes, named: { sha256: digest(bytes), size: bytes.length } };
 }

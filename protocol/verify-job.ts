@@ -3,11 +3,11 @@ import { digest } from "./digest.ts";
 import { isFresh, type Vouches } from "./checkpoint.ts";
 import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import { type JobManifest, readManifest } from "./job.ts";
-import { type JobBody, readBody } from "./job-body.ts";
+import { type Bodies, type JobWork, readWork } from "./job-work.ts";
 import { isRevokedByFork, type KeyLogState, keyBytes, lastTerm, type Operator } from "./key-state.ts";
 import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_CLOCK_AHEAD_MS, MAX_JOB_LIFETIME_MS, WRAP_BYTES } from "./limits.ts";
-import { jobThreshold } from "./policy.ts";
+import { type JobKind, jobThreshold } from "./policy.ts";
 import { Refusal, refuse } from "./refusal.ts";
 import { type SealingPair, unwrapKey } from "./seal.ts";
 import { verifySignature } from "./signature.ts";
@@ -100,19 +100,21 @@ export class VerifiedJob {
 
   /** Unseals the body and checks it against the manifest. Throws `body-*`, `json-*` or `field-*` (check 13, 14). */
   open(sealed: SealedBody, pair: SealingPair): RunnableJob {
-    return RunnableJob.open(this, sealed, pair);
+    return Runnable.open(this, sealed, pair);
   }
 }
 
 /** A body as the relay carries it, with the wrap of its content key for this device. */
 export type SealedBody = { readonly wrap: Uint8Array; readonly body: Uint8Array };
 
-/** A verified job with its verified body: the only thing that can be run. */
-export class RunnableJob {
+/** A verified job with its verified body: the only thing that can be run or done. */
+export class Runnable<K extends JobKind> {
+  readonly kind: K;
   readonly job: VerifiedJob;
-  readonly body: JobBody;
+  readonly body: Bodies[K];
 
-  private constructor(job: VerifiedJob, body: JobBody) {
+  private constructor(job: VerifiedJob, { kind, body }: { readonly kind: K; readonly body: Bodies[K] }) {
+    this.kind = kind;
     this.job = job;
     this.body = body;
   }
@@ -127,9 +129,23 @@ export class RunnableJob {
     if (bytes.length !== size || digest(bytes) !== sha256) {
       throw refuse("body-digest", `${bytes.length} bytes, signed for ${size}`);
     }
-    return new RunnableJob(job, readBody(bytes));
+    return Runnable.#of(job, readWork(job.manifest.kind, bytes));
+  }
+
+  static #of(job: VerifiedJob, work: JobWork): RunnableJob {
+    switch (work.kind) {
+      case "run":
+        return new Runnable(job, work);
+      case "cancel":
+        return new Runnable(job, work);
+      default:
+        throw new Error(`internal error: no job of ${JSON.stringify(work satisfies never)}`);
+    }
   }
 }
+
+/** One of the kinds, told apart by `kind`: the form of `body` is the one that the manifest's kind names. */
+export type RunnableJob = { readonly [K in JobKind]: Runnable<K> }[JobKind];
 
 // Check 4. A signature by an active key that does not fit refuses the whole job; keys that are not known are passed over.
 function countedSigners(envelope: UnverifiedEnvelope, context: JobContext): readonly string[] {

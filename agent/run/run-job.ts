@@ -5,7 +5,7 @@ import { fromBase64url } from "../../protocol/bytes.ts";
 import type { KeptStream } from "../../protocol/output.ts";
 import type { Outcome, Stream } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
-import type { RunnableJob } from "../../protocol/verify-job.ts";
+import type { Runnable } from "../../protocol/verify-job.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
 import { type Account, type AgentAccount, findAccount } from "./account.ts";
 import type { Containment, Enclosure } from "./containment.ts";
@@ -27,7 +27,7 @@ export type RunEnvironment = {
 
 /** A job that this machine can run: interpreter and account were found before it was claimed. */
 export type PreparedJob = {
-  readonly runnable: RunnableJob;
+  readonly runnable: Runnable<"run">;
   readonly interpreter: Interpreter;
   readonly account: Account;
 };
@@ -50,7 +50,7 @@ export type RunningJob = {
 export type OnOutput = (stream: Stream, bytes: Uint8Array) => void;
 
 /** Throws `shell-absent`, `user-absent`, `user-denied` or `platform-lacks`. */
-export function prepareJob(runnable: RunnableJob, { platform, account, windows }: RunEnvironment): PreparedJob {
+export function prepareJob(runnable: Runnable<"run">, { platform, account, windows }: RunEnvironment): PreparedJob {
   return {
     runnable,
     interpreter: findInterpreter(runnable.body, platform, windows.systemRoot),

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { readEnvelopeOf } from "../../protocol/envelope.ts";
-import type { JobBody } from "../../protocol/job-body.ts";
+import type { JobWork } from "../../protocol/job-work.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
@@ -19,7 +19,7 @@ import { type Ended, printGroups } from "../present/run-view.ts";
 import { readAnswer, readOutput, verifyChain } from "../read-result.ts";
 import { placeAmong, type Reader, readerOf } from "../reader.ts";
 import { partAt } from "../relay-client.ts";
-import { jobTitle } from "../run-request.ts";
+import { workTitle } from "../run-request.ts";
 import { openSession, type Session } from "../session.ts";
 import { readSignedJob, type SignedJob } from "../signed-job.ts";
 import { writeWhole } from "../stored-file.ts";
@@ -35,7 +35,7 @@ type Delivery = { readonly device: string; readonly state: Followed["delivery"];
 type JobRecord = SignedJob & {
   readonly submittedAt: number;
   readonly envelope: Uint8Array;
-  readonly body: JobBody | Refusal;
+  readonly work: JobWork | Refusal;
   readonly deliveries: readonly Delivery[];
   /** Receipts by device, as they came. */
   readonly receipts: ReadonlyMap<string, Uint8Array>;
@@ -69,9 +69,9 @@ async function readRecord(session: Session, job: string, own: readonly Reader[])
   const signed = readSignedJob(readEnvelopeOf("job", envelope), session.state);
   if (signed.manifest.job !== job) throw refuse("job-id-reused", `the relay showed job ${signed.manifest.job}`);
   const { readers } = signed.manifest;
-  const body = await bodyOrRefusal(signed, { sealed, wraps: parts.slice(2, 2 + readers.length), own });
+  const work = await workOrRefusal(signed, { sealed, wraps: parts.slice(2, 2 + readers.length), own });
   const receipts = receiptsByDevice(header.deliveries, parts.slice(2 + readers.length));
-  return { ...signed, submittedAt: header.submittedAt, envelope, body, deliveries: header.deliveries, receipts };
+  return { ...signed, submittedAt: header.submittedAt, envelope, work, deliveries: header.deliveries, receipts };
 }
 
 function receiptsByDevice(
@@ -82,7 +82,7 @@ function receiptsByDevice(
   return new Map(answered.map(({ device }, index) => [device, partAt(receipts, index)]));
 }
 
-async function bodyOrRefusal(signed: SignedJob, parts: SealedJob): Promise<JobBody | Refusal> {
+async function workOrRefusal(signed: SignedJob, parts: SealedJob): Promise<JobWork | Refusal> {
   try {
     return await openBody(signed, parts);
   } catch (error) {
@@ -143,15 +143,12 @@ function removedDevice(device: string): RosterDevice {
 // --- Showing ---
 
 function printRecord(world: World, record: JobRecord, ended: readonly Ended[]): void {
-  const { manifest, statement, signers, submittedAt, body } = record;
+  const { manifest, statement, signers, submittedAt, work } = record;
   print(world, `job        ${manifest.job}`);
   print(world, `statement  ${statement}`);
   print(world, `signed by  ${signers.map(plain).join(", ")}`);
   print(world, `sent       ${date(submittedAt)}   ends ${date(manifest.expiresAt)}`);
-  print(
-    world,
-    `runs       ${body instanceof Refusal ? `(${body.code}: ${body.detail})` : `${body.shell}: ${jobTitle(body)}`}`,
-  );
+  print(world, `runs       ${work instanceof Refusal ? `(${work.code}: ${work.detail})` : workWords(work)}`);
   const waiting = ended.filter(({ result }) => result === undefined);
   for (const { target, followed } of waiting) {
     const note = followed.note === undefined ? "" : ` (its word, not signed: ${noteWords(followed.note)})`;
@@ -170,12 +167,17 @@ function printRecord(world: World, record: JobRecord, ended: readonly Ended[]): 
   );
 }
 
-function json({ manifest, statement, signers, submittedAt, body }: JobRecord, ended: readonly Ended[]): object {
-  const { job, batch, issuedAt, expiresAt, keyHead } = manifest;
-  const shown = body instanceof Refusal ? { body: null, bodyRefused: body.code } : { body };
+function workWords(work: JobWork): string {
+  return work.kind === "run" ? `${work.body.shell}: ${workTitle(work)}` : workTitle(work);
+}
+
+function json({ manifest, statement, signers, submittedAt, work }: JobRecord, ended: readonly Ended[]): object {
+  const { job, batch, kind, issuedAt, expiresAt, keyHead } = manifest;
+  const shown = work instanceof Refusal ? { body: null, bodyRefused: work.code } : { body: work.body };
   return {
     job,
     batch,
+    kind,
     statement,
     signers,
     submittedAt,

@@ -43,7 +43,7 @@ export async function run(world: World, words: readonly string[], options: RunOp
   if (options.ignoreClock !== true) session.checkClock();
   const targets = chooseTargets(session.roster, options);
   const expiresInMs = windowOf(session, options.expires);
-  const batch = batchOf(session, await compose(unlocked, { body, targets, expiresInMs }));
+  const batch = batchOf(session, await compose(unlocked, { work: { kind: "run", body }, targets, expiresInMs }));
   await proposeJobs(unlocked, batch.proposed, jobTitle(body));
   if (options.detach === true) {
     if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: false, title: jobTitle(body) });

@@ -83,7 +83,7 @@ export function compose(
     mayReboot: false,
   };
   return composeJobs(
-    { body, targets, expiresInMs: DEFAULT_JOB_LIFETIME_MS },
+    { work: { kind: "run", body }, targets, expiresInMs: DEFAULT_JOB_LIFETIME_MS },
     {
       state: session.state,
       signer: keys,

@@ -81,7 +81,7 @@ export class Attacker implements Disposable {
       mayReboot: false,
     };
     const [job] = await composeJobs(
-      { body, targets: [this.device(to)], expiresInMs: HOUR_MS },
+      { work: { kind: "run", body }, targets: [this.device(to)], expiresInMs: HOUR_MS },
       {
         state,
         signer: statementSigner(signerOf(random(32))),

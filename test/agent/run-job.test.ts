@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type EndCause, prepareJob, runJob } from "../../agent/run/run-job.ts";
 import { VerifiedJob } from "../../protocol/verify-job.ts";
 import { contextOf, device } from "../cast/device.ts";
-import { jobFor } from "../cast/job.ts";
+import { asRun, jobFor } from "../cast/job.ts";
 import type { Overrides } from "../cast/statement.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { folder } from "./bound.ts";
@@ -19,7 +19,7 @@ function started(body: Overrides) {
   const verdict = VerifiedJob.judge(job.envelope, contextOf(web1, acme));
   if (verdict.type !== "verified") throw new Error(`not verified: ${JSON.stringify(verdict)}`);
   const environment = environmentIn(folder());
-  const prepared = prepareJob(verdict.job.open(job.sealedFor(web1), web1.sealing), environment);
+  const prepared = prepareJob(asRun(verdict.job.open(job.sealedFor(web1), web1.sealing)), environment);
   const seen: string[] = [];
   const running = runJob(prepared, environment, (stream, bytes) => seen.push(`${stream} ${text(bytes)}`));
   return { running, seen, environment };

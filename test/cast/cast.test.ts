@@ -11,7 +11,7 @@ import { checkReceiptChain, readReceipt } from "../../protocol/receipt.ts";
 import { readAccessGrant, readLogin } from "../../protocol/relay-login.ts";
 import { VerifiedJob } from "../../protocol/verify-job.ts";
 import { contextOf, device, enrolmentOf } from "./device.ts";
-import { jobFor } from "./job.ts";
+import { asRun, jobFor } from "./job.ts";
 import { CHALLENGE, checkpointOf, grantOf, loginOf, RELAY } from "./login.ts";
 import { packageOf } from "./package.ts";
 import { person, raw } from "./person.ts";
@@ -47,7 +47,7 @@ describe("the cast", () => {
     const job = jobFor({ tenant, devices: [web], signers: [grace.signer] });
     const verdict = VerifiedJob.judge(job.envelope, contextOf(web, tenant));
     if (verdict.type !== "verified") throw new Error(`the job is ${JSON.stringify(verdict)}`);
-    expect(verdict.job.open(job.sealedFor(web), web.sealing).body.source).toBe("echo hello\n");
+    expect(asRun(verdict.job.open(job.sealedFor(web), web.sealing)).body.source).toBe("echo hello\n");
   });
 
   test("has receipts that follow each other and output that opens", () => {

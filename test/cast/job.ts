@@ -5,7 +5,7 @@ import { wrapKey } from "../../protocol/seal.ts";
 import type { Signer } from "../../protocol/signature.ts";
 import { sealStream } from "../../protocol/stream.ts";
 import { encodeStrict } from "../../protocol/strict-json.ts";
-import type { SealedBody } from "../../protocol/verify-job.ts";
+import type { Runnable, RunnableJob, SealedBody } from "../../protocol/verify-job.ts";
 import { DAY, HOUR } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { type Person, raw } from "./person.ts";
@@ -26,6 +26,8 @@ export type JobSetup = {
   readonly manifest?: Overrides;
   /** Over the body's own fields: by default `echo hello` under sh. */
   readonly body?: Overrides;
+  /** Makes it a cancel of these. */
+  readonly cancels?: readonly Pick<Job, "job" | "statement" | "manifest">[];
 };
 
 export type Job = {
@@ -57,8 +59,11 @@ export const ECHO = {
 export function jobFor(setup: JobSetup): Job {
   const { tenant, devices, word = "job", signers = [tenant.founder.signer], readers = [tenant.founder] } = setup;
   const random = seeded(`job ${word}`);
-  const plain = encodeStrict(overridden({ salt: toBase64url(random(32)), ...ECHO }, setup.body));
-  const own = manifestOf({ tenant, devices, readers, plain, job: toBase64url(random(16)) });
+  const salt = toBase64url(random(32));
+  const work = setup.cancels === undefined ? ECHO : { jobs: setup.cancels.map(named) };
+  const plain = encodeStrict(overridden({ salt, ...work }, setup.body));
+  const kind = setup.cancels === undefined ? "run" : "cancel";
+  const own = manifestOf({ tenant, devices, readers, plain, kind, job: toBase64url(random(16)) });
   const manifest = overridden(own, setup.manifest);
   const envelope = signFields("job", manifest, signers);
   const statement = idOfEnvelope(envelope);
@@ -71,21 +76,33 @@ export function jobFor(setup: JobSetup): Job {
   return { job: own.job, statement, envelope, manifest, plain, contentKey, body, wraps, sealedFor };
 }
 
+/** A job that runs something; any other kind is this test's own mistake. */
+export function asRun(runnable: RunnableJob): Runnable<"run"> {
+  if (runnable.kind === "run") return runnable;
+  throw new Error(`internal error: a job of kind ${runnable.kind}`);
+}
+
+/** A job as a cancel names it. */
+function named({ job, statement, manifest }: Pick<Job, "job" | "statement" | "manifest">) {
+  return { job, statement, expiresAt: manifest["expiresAt"] };
+}
+
 type Parts = {
   readonly tenant: Tenant;
   readonly devices: readonly Device[];
   readonly readers: readonly Person[];
   readonly plain: Uint8Array;
   readonly job: string;
+  readonly kind: string;
 };
 
-function manifestOf({ tenant, devices, readers, plain, job }: Parts) {
+function manifestOf({ tenant, devices, readers, plain, job, kind }: Parts) {
   const now = tenant.clock.now;
   return {
     tenant: tenant.id,
     job,
     batch: idOf(`batch of ${job}`),
-    kind: "run",
+    kind,
     targets: devices.map(({ id }) => id),
     body: { sha256: toBase64url(primitives.sha256(plain)), size: plain.length },
     suite: "x25519-chacha20poly1305",

@@ -48,7 +48,10 @@ describe("a job", () => {
 
   test("for 600 devices is three jobs of one batch, and each device is in one of them", async () => {
     const devices = Array.from({ length: 600 }, (_, at) => device(`web${at}`));
-    const jobs = await composeJobs({ body: BODY, targets: members(devices), expiresInMs: 1000 }, signing);
+    const jobs = await composeJobs(
+      { work: { kind: "run", body: BODY }, targets: members(devices), expiresInMs: 1000 },
+      signing,
+    );
     expect(jobs.map(({ targets }) => targets.length)).toEqual([256, 256, 88]);
     expect(new Set(jobs.map(({ manifest }) => manifest.batch)).size).toBe(1);
     expect(new Set(jobs.map(({ manifest }) => manifest.job)).size).toBe(3);
@@ -57,7 +60,10 @@ describe("a job", () => {
 
   test("is one that its devices take, open and find to be what was asked for", async () => {
     const devices = [device("web1"), device("web2")];
-    const [job] = await composeJobs({ body: BODY, targets: members(devices), expiresInMs: 1000 }, signing);
+    const [job] = await composeJobs(
+      { work: { kind: "run", body: BODY }, targets: members(devices), expiresInMs: 1000 },
+      signing,
+    );
     const [envelope, body, ...wraps] = job?.parts ?? [];
     if (envelope === undefined || body === undefined) throw new Error("no job");
     for (const [at, of] of devices.entries()) {
@@ -69,7 +75,10 @@ describe("a job", () => {
   });
 
   test("is read by this client and its operator, each by a wrap in the manifest's order", async () => {
-    const [job] = await composeJobs({ body: BODY, targets: members([device("web1")]), expiresInMs: 1000 }, signing);
+    const [job] = await composeJobs(
+      { work: { kind: "run", body: BODY }, targets: members([device("web1")]), expiresInMs: 1000 },
+      signing,
+    );
     const [, body, , ...wraps] = job?.parts ?? [];
     expect(job?.manifest.readers).toEqual([toBase64url(access.publicKey), raw(tenant.founder.sealing)]);
     const use = { purpose: "job-body", statement: job?.statement ?? "" } as const;
@@ -96,7 +105,7 @@ describe("a job for devices that ask for different numbers of signatures", () =>
   test("is one for each number, of one batch, and only who could co-sign reads the one that asks for two", async () => {
     const devices = members([device("web1"), device("db1"), device("web2")]);
     const targets = devices.map((one) => ({ ...one, class: one.name === "db1" ? "critical" : "standard" }));
-    const jobs = await composeJobs({ body: BODY, targets, expiresInMs: 1000 }, signing);
+    const jobs = await composeJobs({ work: { kind: "run", body: BODY }, targets, expiresInMs: 1000 }, signing);
     const [alone, both] = jobs;
     expect(jobs.map((job) => [job.needed, job.targets.map(({ name }) => name)])).toEqual([
       [1, ["web1", "web2"]],

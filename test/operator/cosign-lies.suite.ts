@@ -4,7 +4,7 @@ import { Cache } from "../../operator/cache.ts";
 import { type BodyFields, composeJobs, type ComposedJob, type Signing } from "../../operator/compose-job.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import { writeBody } from "../../protocol/job-body.ts";
+import { writeBody } from "../../protocol/job-work.ts";
 import { keyBytes } from "../../protocol/key-state.ts";
 import { wrapKey } from "../../protocol/seal.ts";
 import { sealStream } from "../../protocol/stream.ts";
@@ -64,7 +64,7 @@ async function jobBy(who: Colleague, { targets, expiresInMs = HOUR, ...over }: O
   const chosen = (targets ?? [member]).map((id) => ({ ...dbMember(), device: id, enc }));
   const [job] = await who.hand(({ state }) =>
     composeJobs(
-      { body: BODY, targets: chosen, expiresInMs },
+      { work: { kind: "run", body: BODY }, targets: chosen, expiresInMs },
       {
         state,
         signer: who.signer,

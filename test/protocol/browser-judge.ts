@@ -2,6 +2,7 @@
 import * as binding from "../../protocol/binding.ts";
 import * as bindingReport from "../../protocol/binding-report.ts";
 import * as bytes from "../../protocol/bytes.ts";
+import * as cancelBody from "../../protocol/cancel-body.ts";
 import * as checkpoint from "../../protocol/checkpoint.ts";
 import * as crockford from "../../protocol/crockford.ts";
 import * as deployment from "../../protocol/deployment.ts";
@@ -16,6 +17,7 @@ import * as hpke from "../../protocol/hpke.ts";
 import * as inventory from "../../protocol/inventory.ts";
 import * as job from "../../protocol/job.ts";
 import * as jobBody from "../../protocol/job-body.ts";
+import * as jobWork from "../../protocol/job-work.ts";
 import * as keyAdmission from "../../protocol/key-admission.ts";
 import * as keyApproval from "../../protocol/key-approval.ts";
 import * as keyAuthority from "../../protocol/key-authority.ts";
@@ -51,6 +53,7 @@ export const protocol = {
   binding,
   bindingReport,
   bytes,
+  cancelBody,
   checkpoint,
   crockford,
   deployment,
@@ -65,6 +68,7 @@ export const protocol = {
   inventory,
   job,
   jobBody,
+  jobWork,
   keyAdmission,
   keyApproval,
   keyAuthority,
@@ -128,7 +132,8 @@ export function judgeJob(given: BrowserCase): string {
   if (verdict.type !== "verified") return verdict.type === "refused" ? verdict.refusal.code : verdict.type;
   const sealed = { wrap: from(given.wrap), body: from(given.body) };
   try {
-    return verdict.job.open(sealed, protocol.passphrase.sealingPairOf(from(given.sealingKey))).body.source ?? "";
+    const opened = verdict.job.open(sealed, protocol.passphrase.sealingPairOf(from(given.sealingKey)));
+    return opened.kind === "run" ? (opened.body.source ?? "") : opened.kind;
   } catch (error) {
     if (error instanceof protocol.refusal.Refusal) return error.code;
     throw error;

@@ -8,7 +8,7 @@ import { Refusal } from "../../protocol/refusal.ts";
 import { type SealedBody, VerifiedJob } from "../../protocol/verify-job.ts";
 import { HOUR } from "../cast/clock.ts";
 import { contextOf, device } from "../cast/device.ts";
-import { type Job, jobFor } from "../cast/job.ts";
+import { asRun, type Job, jobFor } from "../cast/job.ts";
 import { type Person, person } from "../cast/person.ts";
 import { signersOf, Tenant } from "../cast/tenant.ts";
 import { reencoded, spoiled } from "./mutations.ts";
@@ -122,7 +122,7 @@ class Machine {
     if (verdict.type !== "verified") return;
     this.ledger.set(verdict.job.manifest.job, verdict.job.statement);
     try {
-      const { body } = verdict.job.open(sealed, web.sealing);
+      const { body } = asRun(verdict.job.open(sealed, web.sealing));
       this.ran.push({ source: body.source ?? "", knew: this.state });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

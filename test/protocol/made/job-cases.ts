@@ -78,6 +78,8 @@ const swapped = ({ envelope }: Job) => ({
     edited(envelope, ({ signatures: [a, b], ...json }) => ({ ...json, signatures: [a, { ...b, sig: a?.sig }] })),
   ),
 });
+const echo = jobFor({ tenant: organisation(), devices: [web], word: "echo" });
+const twoForCancels = (): Tenant => organisation({ jobThresholds: [{ kind: "cancel", class: "any", count: 2 }] });
 const two = (): Tenant => organisation({ jobThresholds: [{ kind: "run", class: "any", count: 2 }] });
 
 export function signerCases(): readonly RefusalCase[] {
@@ -125,6 +127,12 @@ export function signerCases(): readonly RefusalCase[] {
       "one signature where the policy asks for two",
       given({ tenant: two() }),
       given({ tenant: two(), ...both }),
+    ],
+    [
+      "signers-few",
+      "a cancel by one person where the policy asks two for a cancel",
+      given({ tenant: twoForCancels(), cancels: [echo] }),
+      given({ tenant: twoForCancels() }),
     ],
   ]);
 }
@@ -211,5 +219,13 @@ export function bodyCases(): readonly RefusalCase[] {
     ],
     ["body-digest", "the body that opens is not the one that was signed for", over(named), given()],
     ["field-invalid", "a body with a shell that is not known", bodyOver({ shell: "fish" }), bodyOver({ shell: "zsh" })],
+    [
+      "field-missing",
+      "the body of a run under a manifest that says cancel",
+      over({ kind: "cancel" }),
+      over({ kind: "run" }),
+    ],
+    ["field-invalid", "a cancel of nothing", given({ cancels: [] }), given({ cancels: [echo] })],
+    ["field-invalid", "a cancel that names a job twice", given({ cancels: [echo, echo] }), given({ cancels: [echo] })],
   ]);
 }

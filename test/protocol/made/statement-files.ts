@@ -70,6 +70,7 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
   const roster = new RosterLog(tenant);
   roster.admit(web);
   const job = jobFor({ tenant, devices: [web], signers: [grace.signer, ada.signer] });
+  const cancel = jobFor({ tenant, devices: [web], signers: [grace.signer], word: "cancel", cancels: [job] });
   const [genesis, added] = tenant.log;
   const [admitted] = roster.log;
   if (genesis === undefined || added === undefined || admitted === undefined)
@@ -111,6 +112,18 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     [
       "job",
       fileOf("job", "a job by two people, with its body sealed to one device", { ...of(job.envelope), beside: opened }),
+    ],
+    [
+      "job-cancel",
+      fileOf("job", "the same job is to be cancelled on that device", {
+        ...of(cancel.envelope),
+        beside: {
+          plain: cancel.plain,
+          body: cancel.body,
+          wrap: cancel.sealedFor(web).wrap,
+          sealingKey: web.sealing.privateKey,
+        },
+      }),
     ],
     ["receipt", fileOf("receipt", "a device's first receipt", of(new ReceiptChain(web, tenant).answer({ job }).bytes))],
     ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
