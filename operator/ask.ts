@@ -13,6 +13,20 @@ export async function askYes(world: World, message: string, unlessSaid = false):
   return orInterrupted(confirm({ message, default: unlessSaid }, streams(world)));
 }
 
+/** Asks for a line that may be seen, until `check` finds nothing wrong with it; it answers the words for what is. */
+export async function askChecked(
+  world: World,
+  message: string,
+  { check, isSecret }: { readonly check: (typed: string) => string | undefined; readonly isSecret: boolean },
+): Promise<string> {
+  const { input, password } = await import("@inquirer/prompts");
+  const validate = (typed: string) => check(typed) ?? true;
+  const asked = isSecret
+    ? password({ message, mask: false, validate }, streams(world))
+    : input({ message, validate }, streams(world));
+  return orInterrupted(asked);
+}
+
 /** Asks for a line that may be seen. */
 export async function askLine(world: World, message: string, signal?: AbortSignal): Promise<string> {
   const { input } = await import("@inquirer/prompts");

@@ -14,11 +14,24 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
   const run = new Command("run")
     .description("Sign a command or script for devices, send it, and show what they prove to have done.")
     .argument("[command...]", "after --: one word is a line for the shell, several are one command's words")
+    .option("--script <file>", "run this file; words after -- are its arguments")
+    .option("--shell <shell>", "sh, bash, zsh, powershell, pwsh, cmd, python, or exec for no shell at all", "sh")
+    .action(async (words, options) =>
+      setExitCode(await (await import("./commands/run.ts")).run(world, words, options)),
+    );
+  addExample(run, [
+    "keybound run --on web1,web2 -- systemctl is-active nginx",
+    "keybound run --group web --script patch.sh --timeout 20m",
+  ]);
+  return withCommon(withRunOptions(run));
+}
+
+/** What every command that runs something on devices takes, whatever it runs. */
+export function withRunOptions(command: Command): Command {
+  return command
     .option("--on <devices>", "names of devices, with commas between; may be repeated", listed)
     .option("--group <groups>", "the devices of these groups; may be repeated", listed)
     .option("--all", "every device of the roster")
-    .option("--script <file>", "run this file; words after -- are its arguments")
-    .option("--shell <shell>", "sh, bash, zsh, powershell, pwsh, cmd, python, or exec for no shell at all", "sh")
     .option("--env <name=value>", "a variable for the job; may be repeated", repeated)
     .option("--cwd <dir>", "the folder it runs in, absolute")
     .option("--user <name>", "run as this user, not as the system")
@@ -32,15 +45,7 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
     .option("--wait", "wait for the answers (that is the default)")
     .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
     .addOption(new Option("--detach", "do not wait").conflicts(["wait", "waitTimeout"]))
-    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
-    .action(async (words, options) =>
-      setExitCode(await (await import("./commands/run.ts")).run(world, words, options)),
-    );
-  addExample(run, [
-    "keybound run --on web1,web2 -- systemctl is-active nginx",
-    "keybound run --group web --script patch.sh --timeout 20m",
-  ]);
-  return withCommon(run);
+    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes");
 }
 
 function jobsCommand(world: World): Command {

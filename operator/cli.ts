@@ -5,6 +5,7 @@ import { addTenantCommands } from "./cli-reset.ts";
 import { addKeyCommands } from "./cli-keys.ts";
 import { addJobCommands } from "./cli-jobs.ts";
 import { addPolicyCommands } from "./cli-policy.ts";
+import { addScriptCommands } from "./cli-scripts.ts";
 import { addSessionCommands } from "./cli-session.ts";
 import { addStatusCommands } from "./cli-tenant.ts";
 import { addExample, type SetExitCode, withCommon, withNewKey } from "./cli-common.ts";
@@ -33,6 +34,7 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
   addKeyCommands(cli, world, setExitCode);
   addDeviceCommands(cli, world);
   addJobCommands(cli, world, setExitCode);
+  addScriptCommands(cli, world, setExitCode);
   addPolicyCommands(cli, world);
   addSessionCommands(cli, world);
   addTenantCommands(cli, world);

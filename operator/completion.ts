@@ -2,6 +2,10 @@
 import type { Command } from "commander";
 import { Fault } from "./fault.ts";
 
+/** Commands whose argument is a script of the library; what they offer is asked for when it is completed. */
+const NAMES_SCRIPT = ["script run", "script show", "script remove"];
+const LIST_NAMES = "keybound script list --names 2>/dev/null";
+
 type Node = { readonly path: string; readonly words: readonly string[]; readonly options: readonly string[] };
 
 /** A script for bash, zsh or fish. Throws `misuse` for another shell. */
@@ -29,9 +33,10 @@ function nodesOf(command: Command, path: readonly string[]): readonly Node[] {
 }
 
 function bash(nodes: readonly Node[]): string {
-  const cases = nodes.map(
-    ({ path, words, options }) => `    "${path}") offers="${[...words, ...options].join(" ")}" ;;`,
-  );
+  const cases = nodes.map(({ path, words, options }) => {
+    const names = NAMES_SCRIPT.includes(path) ? ` $(${LIST_NAMES})` : "";
+    return `    "${path}") offers="${[...words, ...options].join(" ")}${names}" ;;`;
+  });
   return `_keybound() {
   local word path="" offers=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -58,6 +63,7 @@ function fish(nodes: readonly Node[]): string {
     const rest =
       words.length === 0 || steps.length === 0 ? "" : `; and not __fish_seen_subcommand_from ${words.join(" ")}`;
     return [
+      ...(NAMES_SCRIPT.includes(path) ? [`complete -c keybound -f -n '${here}' -a '(${LIST_NAMES})'`] : []),
       ...words.map((word) => `complete -c keybound -f -n '${here}${rest}' -a ${word}`),
       ...options.map((option) => `complete -c keybound -n '${here}' -l ${option.slice(2)}`),
     ];

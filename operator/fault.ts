@@ -216,6 +216,28 @@ export const FAULTS = {
     says: "somebody else changed the policy meanwhile",
     hint: "nothing was signed: look at it again, then repeat",
   },
+  // Scripts
+  "script-unknown": { says: "the library has no such script", hint: "keybound script list shows those that it has" },
+  "script-exists": {
+    says: "the library has another script of this name",
+    hint: "keybound script show NAME shows it; --force replaces it",
+  },
+  "script-header": {
+    says: "the script's header is not as it has to be",
+    hint: "correct the line that is named; docs/scripts.md has the form",
+  },
+  "script-changed": {
+    says: "a script of the library is not as it was added",
+    hint: "somebody or something has written into the library's folder: look at it, then remove the script and add it again",
+  },
+  "library-full": {
+    says: "the library has no room for more scripts",
+    hint: "remove some: keybound script remove NAME; a folder may be several",
+  },
+  "platform-other": {
+    says: "the script is not for the platform of some of these devices",
+    hint: "name other devices, or leave these out by --fitting",
+  },
   // The home folder and files
   "home-missing": { says: "there is no operator's home here", hint: "keybound init, or choose another with --home" },
   "home-exists": {

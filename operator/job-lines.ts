@@ -3,6 +3,7 @@
 import { fromBase64url } from "../protocol/bytes.ts";
 import type { CancelBody } from "../protocol/cancel-body.ts";
 import type { JobBody } from "../protocol/job-body.ts";
+import { secretVariables } from "./library/secret-variables.ts";
 import { every } from "./present/either.ts";
 import { plain } from "./present/escape.ts";
 import { left, span } from "./present/span.ts";
@@ -32,6 +33,7 @@ function cancelLines({ jobs }: CancelBody): readonly string[] {
 }
 
 function runLines(body: JobBody): readonly string[] {
+  const secrets = secretVariables(body);
   const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source } = body;
   return [
     ...(label === undefined ? [] : [`label       ${shown(label)}`]),
@@ -41,7 +43,11 @@ function runLines(body: JobBody): readonly string[] {
     `limits      ended after ${span(limits.timeMs)}; ${limits.outputBytes} bytes of each stream are kept`,
     ...(lock === undefined ? [] : [`lock        ${lock}`]),
     ...(mayReboot ? ["may reboot  a restart of the device counts as success"] : []),
-    ...env.map(({ name, value }) => `variable    ${name}=${shown(value)}`),
+    ...env.map(({ name, value }) =>
+      secrets.has(name)
+        ? `variable    ${name}: a secret of ${value.length} characters, which is not shown`
+        : `variable    ${name}=${shown(value)}`,
+    ),
     ...(stdin === undefined ? [] : [`stdin       ${fromBase64url(stdin)?.length ?? 0} bytes, which are not shown`]),
     ...args.map((arg, at) => `${`argument ${at + 1}`.padEnd(11)} ${shown(arg)}`),
     ...(source === undefined ? [] : ["source", ...source.split("\n").map((line) => `  | ${shown(line)}`)]),
@@ -51,7 +57,8 @@ function runLines(body: JobBody): readonly string[] {
 /** Besides what steers a terminal: what is not seen, and spaces that are none to a shell. Tabs stay. */
 const UNSEEN = /[\p{Cf}\u{115f}\u{1160}\u{3164}\u{ffa0}]|(?! )\p{Zs}/gu;
 
-function shown(text: string): string {
+/** A line with what steers a terminal, and what is not seen, written out; tabs stay. */
+export function shown(text: string): string {
   return text
     .split("\t")
     .map((piece) => plain(piece).replace(UNSEEN, written))

@@ -91,3 +91,22 @@ export const DAY_UNLOCKED_MS = DAY;
 export const WEEK_UNLOCKED_MS = 7 * DAY;
 /** A socket's path in the address of a Unix socket: 104 bytes with its end on macOS, 108 on Linux. */
 export const MAX_SOCKET_PATH_BYTES = 103;
+/** A script of the library: half of a job's body, so that its parameters and an environment have room beside it. */
+export const MAX_SCRIPT_BYTES = 512 * 1024;
+/** A library that people can look through in a list. */
+export const MAX_LIBRARY_SCRIPTS = 1_000;
+/** Entries of a folder that is read as a library: its scripts, and what else a repository has at its top. */
+export const MAX_LIBRARY_ENTRIES = 4_000;
+/** A script in the library's own file: each character of it can take six in JSON. */
+export const MAX_LIBRARY_FILE_BYTES = 6 * MAX_SCRIPT_BYTES + 64 * 1024;
+/** Lines of a script's header: its settings, its parameters, and as many again. */
+export const MAX_HEADER_LINES = 64;
+export const MAX_HEADER_LINE_CHARS = 2_000;
+/** Parameters of one script: a form that somebody can fill in. */
+export const MAX_PARAMETERS = 32;
+/** A parameter's value; longer text is standard input or a file. */
+export const MAX_PARAMETER_CHARS = 4_096;
+/** Words of one choice. */
+export const MAX_CHOICES = 64;
+/** Pieces of a pattern, each looked for once along the value. */
+export const MAX_PATTERN_PIECES = 64;

@@ -26,20 +26,23 @@ export type BodyOptions = {
   readonly mayReboot?: boolean;
 };
 
+/** What is run, and what it is given beside the operator's own variables. */
+export type Program = Pick<BodyFields, "shell" | "source" | "args" | "env">;
+
 const MAX_SHOWN_COMMAND = 60;
 
-/** Throws `misuse`, `file-missing` or `file-large`. */
-export async function readBodyOptions(
-  world: World,
-  words: readonly string[],
-  options: BodyOptions,
-): Promise<BodyFields> {
+/** What the words and `--shell` or `--script` name. Throws `misuse`, `file-missing` or `file-large`. */
+export function readProgram(words: readonly string[], options: BodyOptions): Program {
   const shell = shellOf(options);
+  return { shell, ...commandOf(shell, words, options.script), env: [] };
+}
+
+/** The body of a job that runs this. Throws `misuse`, `file-missing` or `file-large`. */
+export async function readBodyOptions(world: World, program: Program, options: BodyOptions): Promise<BodyFields> {
   return {
     ...(options.label === undefined ? {} : { label: checked("--label", labelOf(120), options.label) }),
-    shell,
-    ...commandOf(shell, words, options.script),
-    env: (options.env ?? []).map(variable),
+    ...program,
+    env: variables(program, options.env ?? []),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     user: options.user === undefined ? { as: "system" } : { as: "user", name: options.user },
     ...(options.stdin === undefined ? {} : { stdin: toBase64url(await inputOf(world, options.stdin)) }),
@@ -96,6 +99,15 @@ function scriptSource(path: string): string {
   const source = text(readBounded(path, MAX_BODY_BYTES));
   if (source === undefined) throw new Fault("misuse", `--script ${path}: not UTF-8 text`);
   return source;
+}
+
+/** The program's own, then those of `--env`, none of them twice: Windows does not tell them apart by case. */
+function variables({ env }: Program, typed: readonly string[]): BodyFields["env"] {
+  const all = [...env, ...typed.map(variable)];
+  const names = all.map(({ name }) => name.toUpperCase());
+  const twice = all.find((_, at) => names.indexOf(names[at] ?? "") !== at);
+  if (twice !== undefined) throw new Fault("misuse", `the variable ${plain(twice.name)} is given twice`);
+  return all;
 }
 
 function variable(typed: string): { name: string; value: string } {

@@ -9,6 +9,7 @@ import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "
 import { shortId } from "../device-name.ts";
 import { Fault, writeFault } from "../fault.ts";
 import { AT_START, type Followed } from "../follow-job.ts";
+import { withoutSecrets } from "../library/secret-variables.ts";
 import { findJob } from "../listed-jobs.ts";
 import { openBody, type SealedJob } from "../open-body.ts";
 import { plain } from "../present/escape.ts";
@@ -171,9 +172,14 @@ function workWords(work: JobWork): string {
   return work.kind === "run" ? `${work.body.shell}: ${workTitle(work)}` : workTitle(work);
 }
 
+/** The body as people may see it. */
+function shownBody(work: JobWork): object {
+  return work.kind === "run" ? withoutSecrets(work.body) : work.body;
+}
+
 function json({ manifest, statement, signers, submittedAt, work }: JobRecord, ended: readonly Ended[]): object {
   const { job, batch, kind, issuedAt, expiresAt, keyHead } = manifest;
-  const shown = work instanceof Refusal ? { body: null, bodyRefused: work.code } : { body: work.body };
+  const shown = work instanceof Refusal ? { body: null, bodyRefused: work.code } : { body: shownBody(work) };
   return {
     job,
     batch,

@@ -1,5 +1,6 @@
 // `keybound run`: signs a job for listed devices, sends it, and shows what they prove to have done.
 import { DEFAULT_JOB_LIFETIME_MS } from "../../protocol/limits.ts";
+import type { RosterDevice } from "../../protocol/roster.ts";
 import { AwaitCosign } from "../await-cosign.ts";
 import { chooseTargets, requireTargets, type TargetOptions } from "../choose-targets.ts";
 import { type BodyFields, composeJobs, type ComposedJob, type JobRequest } from "../compose-job.ts";
@@ -9,7 +10,7 @@ import { resultJson } from "../present/result-json.ts";
 import { hasSucceeded } from "../present/result-words.ts";
 import { type Ended, linesView, type RunView, silentView, singleView } from "../present/run-view.ts";
 import { span } from "../present/span.ts";
-import { type BodyOptions, jobTitle, readBodyOptions } from "../run-request.ts";
+import { type BodyOptions, jobTitle, type Program, readBodyOptions, readProgram } from "../run-request.ts";
 import { type Batch, batchOf, missingWords, proposeJobs, submitJobs } from "../send-jobs.ts";
 import type { Session } from "../session.ts";
 import { openUnlocked, type Unlocked } from "../unlock.ts";
@@ -27,21 +28,33 @@ export type RunOptions = CommonOptions &
     readonly ignoreClock?: boolean;
   };
 
+/** A choice among the devices that were asked for, once the roster is known. */
+export type NarrowTargets = (session: Session, targets: readonly RosterDevice[]) => Promise<readonly RosterDevice[]>;
+
 /** Answers the exit code: 0 where every device succeeded (or the job was sent, with `--detach`), else 1. */
 export async function run(world: World, words: readonly string[], options: RunOptions): Promise<number> {
   requireTargets(options);
+  return await runProgram(world, { program: readProgram(words, options), narrow: async (_, all) => all }, options);
+}
+
+/** The one way to run anything: what it was made of is the only difference between a command and a script of a library. */
+export async function runProgram(
+  world: World,
+  { program, narrow }: { readonly program: Program; readonly narrow: NarrowTargets },
+  options: RunOptions,
+): Promise<number> {
   if (options.stdin === "-" && options.passphraseFile === undefined && options.passphraseFd === undefined) {
     throw new Fault(
       "misuse",
       "--stdin - takes standard input: give the passphrase by --passphrase-file or --passphrase-fd",
     );
   }
-  const body = await readBodyOptions(world, words, options);
+  const body = await readBodyOptions(world, program, options);
   using desk = openDesk(world, options);
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
   if (options.ignoreClock !== true) session.checkClock();
-  const targets = chooseTargets(session.roster, options);
+  const targets = await narrow(session, chooseTargets(session.roster, options));
   const expiresInMs = windowOf(session, options.expires);
   const batch = batchOf(session, await compose(unlocked, { work: { kind: "run", body }, targets, expiresInMs }));
   await proposeJobs(unlocked, batch.proposed, jobTitle(body));

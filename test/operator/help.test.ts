@@ -95,6 +95,12 @@ describe("completion", () => {
     expect(execFileSync("bash", ["-c", ask], { encoding: "utf8" })).toBe("admit\n--wait-timeout\n");
   });
 
+  test("for bash asks the program for the names of scripts", () => {
+    const program = `keybound() { [ "$*" = "script list --names" ] && echo restart-service rotate-logs; }`;
+    const ask = `${program}\n${completionScript(cli, "bash")}\nCOMP_WORDS=(keybound script run rest); COMP_CWORD=3; _keybound; echo "\${COMPREPLY[@]}"`;
+    expect(execFileSync("bash", ["-c", ask], { encoding: "utf8" })).toBe("restart-service\n");
+  });
+
   test("for another shell is misuse", () => {
     expect(() => completionScript(cli, "tcsh")).toThrow("misuse");
   });

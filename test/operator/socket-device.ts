@@ -41,7 +41,12 @@ export class SocketDevice {
   /** Logs in and enrols, with the proof of the package's token. `host` is what it says of itself. */
   static async enrol(
     url: string,
-    { file, word, host }: { file: string; word: string; host: string },
+    {
+      file,
+      word,
+      host,
+      platform = "linux",
+    }: { file: string; word: string; host: string; platform?: "linux" | "windows" },
   ): Promise<SocketDevice> {
     const deployment = readPackage(new Uint8Array(readFileSync(file)), admitKey);
     const of = device(word);
@@ -66,7 +71,7 @@ export class SocketDevice {
         sig,
         enc: toBase64url(of.sealing.publicKey),
         host,
-        platform: "linux",
+        platform,
         release: "Debian 13",
         arch: "x64",
         machineTag: digestOf(`machine ${word}`),
