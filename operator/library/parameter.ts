@@ -58,9 +58,9 @@ export function readValue(type: ParameterType, typed: string): Read {
 export function typeWords(type: ParameterType): string {
   switch (type.type) {
     case "string":
-      return `string${type.pattern === undefined ? "" : `, pattern ${type.pattern.spelling}`}${lengthWords(type)}`;
+      return `string${type.pattern === undefined ? "" : `, pattern ${type.pattern.spelling}`}${lengthWords(type, 0)}`;
     case "secret":
-      return `secret${lengthWords(type)}`;
+      return `secret${lengthWords(type, 1)}`;
     case "boolean":
       return "boolean";
     case "choice":
@@ -70,8 +70,8 @@ export function typeWords(type: ParameterType): string {
   }
 }
 
-function lengthWords({ min, max }: Range): string {
-  return min === 0 && max === MAX_PARAMETER_CHARS ? "" : `, length ${min}..${max}`;
+function lengthWords({ min, max }: Range, least: number): string {
+  return min === least && max === MAX_PARAMETER_CHARS ? "" : `, length ${min}..${max}`;
 }
 
 function rangeWords({ type, min, max }: Extract<ParameterType, { type: "integer" | "duration" | "size" }>): string {

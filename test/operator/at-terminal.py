@@ -26,5 +26,7 @@ while time.time() < deadline:
         if not read:
             break
         screen += read
+if time.time() >= deadline:
+    os.kill(pid, 9)
 _, status = os.waitpid(pid, 0)
 print(json.dumps({"code": os.waitstatus_to_exitcode(status), "screen": screen.decode("utf8", "replace"), "left": len(steps)}))
