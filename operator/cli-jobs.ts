@@ -45,6 +45,12 @@ export function withRunOptions(command: Command): Command {
     .option("--wait", "wait for the answers (that is the default)")
     .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
     .addOption(new Option("--detach", "do not wait").conflicts(["wait", "waitTimeout"]))
+    .addOption(
+      new Option(
+        "--exit-code",
+        "with one device: end with the job's own exit code, or 255 where it has none",
+      ).conflicts("detach"),
+    )
     .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes");
 }
 

@@ -3,12 +3,12 @@ import { readEnrolment } from "../protocol/enrolment.ts";
 import type { UnverifiedEnvelope } from "../protocol/envelope.ts";
 import { readInventory } from "../protocol/inventory.ts";
 import { admitKey } from "../protocol/key-admission.ts";
-import { outcomeWords } from "../protocol/outcome.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { readReceipt } from "../protocol/receipt.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import { plain } from "./present/escape.ts";
+import { endingWords } from "./present/outcome-words.ts";
 import { date } from "./present/time.ts";
 import { type Known, need, type Reading, type Words } from "./verify-known.ts";
 
@@ -25,7 +25,7 @@ export function receiptWords({ bytes, envelope, known }: Reading): Words {
   return {
     says: [
       `receipt ${receipt.seq} of ${device.name}, signed by its key ${device.device}`,
-      `job ${receipt.job}, statement ${receipt.statement}: ${outcomeWords(receipt.outcome)}, ended ${date(receipt.finishedAt)}`,
+      `job ${receipt.job}, statement ${receipt.statement}: ${endingWords(receipt.outcome)}, ended ${date(receipt.finishedAt)}`,
       ...output,
       ...(receipt.startedAt === undefined ? ["nothing of the job was started"] : [containedWords(receipt.contained)]),
       `${device.name} knew the key log to entry ${receipt.keyHead.seq}`,

@@ -6,6 +6,7 @@ import { chooseTargets, requireTargets, type TargetOptions } from "../choose-tar
 import { type BodyFields, composeJobs, type ComposedJob, type JobRequest } from "../compose-job.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
+import { exitCodeOf, passingExitCode } from "../passed-exit-code.ts";
 import { resultJson } from "../present/result-json.ts";
 import { hasSucceeded } from "../present/result-words.ts";
 import { type Ended, linesView, type RunView, silentView, singleView } from "../present/run-view.ts";
@@ -26,6 +27,7 @@ export type RunOptions = CommonOptions &
     readonly detach?: boolean;
     readonly waitTimeout?: number;
     readonly ignoreClock?: boolean;
+    readonly exitCode?: boolean;
   };
 
 /** A choice among the devices that were asked for, once the roster is known. */
@@ -37,12 +39,18 @@ export async function run(world: World, words: readonly string[], options: RunOp
   return await runProgram(world, { program: readProgram(words, options), narrow: async (_, all) => all }, options);
 }
 
-/** The one way to run anything: what it was made of is the only difference between a command and a script of a library. */
-export async function runProgram(
-  world: World,
-  { program, narrow }: { readonly program: Program; readonly narrow: NarrowTargets },
-  options: RunOptions,
-): Promise<number> {
+type Asked = { readonly program: Program; readonly narrow: NarrowTargets };
+
+/**
+ * The one way to run anything: what it was made of is the only difference between a command and a script of a library. With
+ * `--exit-code` it answers the job's own, or 255.
+ */
+export async function runProgram(world: World, asked: Asked, options: RunOptions): Promise<number> {
+  const whole = () => composeAndRun(world, asked, options);
+  return options.exitCode === true ? await passingExitCode(world, whole) : await whole();
+}
+
+async function composeAndRun(world: World, { program, narrow }: Asked, options: RunOptions): Promise<number> {
   if (options.stdin === "-" && options.passphraseFile === undefined && options.passphraseFd === undefined) {
     throw new Fault(
       "misuse",
@@ -55,6 +63,8 @@ export async function runProgram(
   using session = unlocked.session;
   if (options.ignoreClock !== true) session.checkClock();
   const targets = await narrow(session, chooseTargets(session.roster, options));
+  if (options.exitCode === true && targets.length > 1)
+    throw new Fault("misuse", `--exit-code is one device's, and these are ${targets.length}`);
   const expiresInMs = windowOf(session, options.expires);
   const batch = batchOf(session, await compose(unlocked, { work: { kind: "run", body }, targets, expiresInMs }));
   await proposeJobs(unlocked, batch.proposed, jobTitle(body));
@@ -132,7 +142,8 @@ async function sendAndWait(
     view.finish(watch.results);
   }
   for (const job of cosigning.waiting) say(world, missingWords(session, job));
-  return conclude(session.desk, watch.results, { batch, cosigning });
+  const code = conclude(session.desk, watch.results, { batch, cosigning });
+  return options.exitCode === true ? exitCodeOf(watch.results[0]?.result) : code;
 }
 
 function targetsOf({ manifest, targets }: ComposedJob): readonly Target[] {

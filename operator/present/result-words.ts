@@ -1,17 +1,16 @@
 // A device's result in words, on one line.
-import { isSuccess, outcomeWords } from "../../protocol/outcome.ts";
+import { isSuccess } from "../../protocol/outcome.ts";
 import { isRefusalCode, REFUSALS } from "../../protocol/refusal.ts";
 import type { DeviceResult } from "../watch-jobs.ts";
 import { plain } from "./escape.ts";
+import { endingWords } from "./outcome-words.ts";
 
 export function resultWords(result: DeviceResult): string {
   switch (result.type) {
     case "answered": {
       const { outcome, contained } = result.receipt;
       const alive = contained === "no" ? "; processes of it may still run" : "";
-      if (outcome.type !== "refused") return outcomeWords(outcome) + alive;
-      const detail = outcome.detail === undefined ? "" : ` (${plain(outcome.detail)})`;
-      return `${outcomeWords(outcome)}: ${REFUSALS[outcome.code].says}${detail}`;
+      return endingWords(outcome) + alive;
     }
     case "untrusted":
       return `NOT VERIFIED ${plain(result.error.message)}: ${result.error.sentence}`;

@@ -140,8 +140,19 @@ describe("a job", () => {
     expect(ran).toEqual({ code: 1, stdout: "given", stderr: `${await ownName()}: exited 7\n` });
   });
 
+  test("of one device ends with the job's own exit code where that is asked for", async () => {
+    const name = await ownName();
+    const ran = await house.unlocked(["run", "--on", name, "--exit-code", "--", "exit 7"]);
+    expect(ran).toEqual({ code: 7, stdout: "", stderr: `${name}: exited 7\n` });
+    const absent = await house.unlocked(["run", "--on", name, "--exit-code", "--shell", "powershell", "--", "exit 7"]);
+    expect([absent.code, absent.stderr]).toEqual([255, expect.stringContaining("refused shell-absent")]);
+    const many = await house.unlocked(["run", "--all", "--exit-code", "--", "exit 7"]);
+    expect([many.code, many.stderr]).toEqual([255, expect.stringContaining("--exit-code is one device's")]);
+  });
+
   test("can be shown, exported, and verified without a network", async () => {
-    const [newest]: { job: string }[] = JSON.parse(expectDone(await house.run(["jobs", "--json"])).stdout);
+    const listed: { job: string; title: string }[] = JSON.parse(expectDone(await house.run(["jobs", "--json"])).stdout);
+    const newest = listed.find(({ title }) => title === "cat; exit 7");
     const folder = house.path("evidence");
     const shown = expectDone(await house.run(["job", "show", newest?.job.slice(0, 8) ?? "", "--export", folder]));
     expect(shown.stdout).toContain("exited 7");

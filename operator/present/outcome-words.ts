@@ -1,0 +1,52 @@
+// How a job ended on a device, in words for people; logs and `--json` have the bare outcome.
+import { type Outcome, outcomeWords } from "../../protocol/outcome.ts";
+import { REFUSALS } from "../../protocol/refusal.ts";
+import { plain } from "./escape.ts";
+import { span } from "./span.ts";
+
+const CANCELLED: Readonly<Record<Extract<Outcome, { type: "cancelled" }>["by"], string>> = {
+  "agent-stop": "the agent was stopped",
+  "owner-change": "the device was given another owner",
+  "key-revoked": "its signer's key was revoked before its turn came",
+  operator: "a signed cancel came",
+};
+
+/** What the system's words mean, where they are more than a name to look up. */
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "its folder or program is not there",
+  EACCES: "the system does not let this account run it there",
+  E2BIG: "its arguments and environment are more than the system takes",
+  ENOMEM: "the device is out of memory",
+  EAGAIN: "the device has no room for another process",
+  EMFILE: "the agent has too many files open",
+};
+
+/** Windows counts errors far beyond what a byte holds, and its own documents write them so. */
+const MAX_PLAIN_CODE = 0xffff;
+
+export function endingWords(outcome: Outcome): string {
+  switch (outcome.type) {
+    case "exited":
+      return `exited ${outcome.code}${outcome.code > MAX_PLAIN_CODE ? ` (0x${outcome.code.toString(16).toUpperCase()})` : ""}`;
+    case "timed-out":
+      return `timed out after ${span(outcome.afterMs)}`;
+    case "cancelled":
+      return `cancelled by ${outcome.by}: ${CANCELLED[outcome.by]}`;
+    case "not-started": {
+      const means = SYSTEM_WORDS[outcome.error];
+      return `not started: ${outcome.error}${means === undefined ? "" : ` (${means})`}`;
+    }
+    case "lost":
+      return "lost: the agent or the device went down while it ran, and nobody knows how far it came";
+    case "rebooted":
+      return "rebooted: the device was started anew, as the job had said that it may be";
+    case "expired":
+      return "expired: the device had accepted it, and its turn did not come in time";
+    case "refused": {
+      const detail = outcome.detail === undefined ? "" : ` (${plain(outcome.detail)})`;
+      return `refused ${outcome.code}: ${REFUSALS[outcome.code].says}${detail}`;
+    }
+    default:
+      return outcomeWords(outcome);
+  }
+}
