@@ -68,12 +68,17 @@ function jobCommand(world: World, setExitCode: SetExitCode): Command {
   const show = new Command("show")
     .description("Show a job, and each device's verified receipt and output.")
     .argument("<job>", "its id, or the beginning of it")
+    .option("--failed", "of the devices only those that did not succeed, or have not answered")
     .option("--export <dir>", "also write the job and each receipt as files for keybound verify")
     .option("--unlock", "ask for the passphrase, to read what was sealed to your key but not to this client")
     .action(async (id, options) =>
       setExitCode(await (await import("./commands/job-show.ts")).showJob(world, id, options)),
     );
-  addExample(show, ["keybound job show 3fQx", "keybound job show 3fQx --export evidence"]);
+  addExample(show, [
+    "keybound job show 3fQx",
+    "keybound job show 3fQx --failed",
+    "keybound job show 3fQx --export evidence",
+  ]);
   job.addCommand(withCommon(show));
   addExample(job, ["keybound job show 3fQx"]);
   return job;

@@ -15,6 +15,7 @@ import { openBody, type SealedJob } from "../open-body.ts";
 import { plain } from "../present/escape.ts";
 import { noteWords, hasSucceeded } from "../present/result-words.ts";
 import { resultJson } from "../present/result-json.ts";
+import { countResults, countWords } from "../present/result-counts.ts";
 import { date } from "../present/time.ts";
 import { type Ended, printGroups } from "../present/run-view.ts";
 import { readAnswer, readOutput, verifyChain } from "../read-result.ts";
@@ -28,7 +29,12 @@ import { openUnlocked } from "../unlock.ts";
 import type { DeviceResult } from "../watch-jobs.ts";
 import type { World } from "../world.ts";
 
-export type ShowOptions = CommonOptions & { readonly export?: string; readonly unlock?: boolean };
+export type ShowOptions = CommonOptions & {
+  readonly export?: string;
+  readonly unlock?: boolean;
+  /** Of the devices only those that did not succeed, or have not answered. */
+  readonly failed?: boolean;
+};
 
 type Delivery = { readonly device: string; readonly state: Followed["delivery"]; readonly note?: string | undefined };
 
@@ -51,8 +57,12 @@ export async function showJob(world: World, typed: string, options: ShowOptions)
   const ended: Ended[] = [];
   for (const delivery of record.deliveries) ended.push(await endedOf(session, { record, delivery, own }));
   if (options.export !== undefined) exportFiles(world, options.export, { session, record });
-  if (options.json === true) printJson(world, json(record, ended));
-  else printRecord(world, record, ended);
+  const shown = options.failed === true ? ended.filter(({ result }) => !hasSucceeded(result)) : ended;
+  if (options.json === true) printJson(world, { ...json(record, shown), counts: countResults(ended) });
+  else {
+    printRecord(world, record, shown);
+    say(world, sumWords(ended));
+  }
   return ended.some(({ result }) => result?.type === "untrusted") ? 1 : 0;
 }
 
@@ -161,11 +171,14 @@ function printRecord(world: World, record: JobRecord, ended: readonly Ended[]): 
     const { seq, time, keyHead } = result.receipt;
     print(world, `receipt    ${target.device.name} ${seq}, ${date(time)}, key log ${keyHead.seq}, ${result.id}`);
   }
-  const failed = ended.filter(({ result }) => result !== undefined && !hasSucceeded(result)).length;
-  say(
-    world,
-    `${ended.length - waiting.length} of ${ended.length} answered${failed === 0 ? "" : `, ${failed} not as asked`}`,
-  );
+}
+
+/** How many answered, then how many came to which end. */
+function sumWords(ended: readonly Ended[]): string {
+  const { total, waiting, succeeded } = countResults(ended);
+  const failed = total - waiting - succeeded;
+  const head = `${total - waiting} of ${total} answered${failed === 0 ? "" : `, ${failed} not as asked`}`;
+  return total > 1 ? `${head}: ${countWords(ended)}` : head;
 }
 
 function workWords(work: JobWork): string {

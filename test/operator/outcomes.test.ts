@@ -2,6 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { NO_EXIT_CODE, exitCodeOf } from "../../operator/passed-exit-code.ts";
 import { endingWords } from "../../operator/present/outcome-words.ts";
+import { Fault } from "../../operator/fault.ts";
+import { AT_START } from "../../operator/follow-job.ts";
+import { countResults, countWords } from "../../operator/present/result-counts.ts";
+import type { Ended } from "../../operator/present/run-view.ts";
 import type { DeviceResult } from "../../operator/watch-jobs.ts";
 import { Outcome } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
@@ -69,6 +73,31 @@ function answered(outcome: Outcome): DeviceResult {
   };
   return { type: "answered", id: "", receipt, output: [] };
 }
+
+function ended(result: DeviceResult | undefined): Ended {
+  const device = { device: "", sig: "", enc: "", name: "web1", class: "", request: "", since: 0 };
+  return { target: { job: "", device }, followed: AT_START, result };
+}
+
+describe("a job of many devices", () => {
+  const all = [
+    ended(undefined),
+    ended(answered({ type: "exited", code: 3 })),
+    ended(answered({ type: "exited", code: 0 })),
+    ended(answered({ type: "exited", code: 0 })),
+    ended({ type: "expired" }),
+    ended({ type: "untrusted", error: new Fault("output-differs", "web1") }),
+  ];
+
+  test("is counted by what became of it, and an answer that does not verify is no failure of the job", () => {
+    expect(countResults(all)).toEqual({ total: 6, succeeded: 2, failed: 2, untrusted: 1, waiting: 1 });
+  });
+
+  test("says the largest count first, and who has not answered last", () => {
+    const words = countWords(all);
+    expect(words).toMatch(/^2 exited 0; 1 exited 3; 1 expired before .*; 1 NOT VERIFIED output-differs.*; 1 waiting$/);
+  });
+});
 
 describe("--exit-code", () => {
   test.each([0, 1, 2, 127, 254])("passes on %i", (code) => {

@@ -184,6 +184,14 @@ describe("a job", () => {
     expect([code, stderr]).toEqual([0, "web[1-2] (2): exited 0\n"]);
   });
 
+  test("for two devices is counted, and --failed leaves out who succeeded", async () => {
+    const [newest]: { job: string }[] = JSON.parse(expectDone(await house.run(["jobs", "--json"])).stdout);
+    const show = ["job", "show", newest?.job ?? ""];
+    expect(expectDone(await house.run(show)).stderr).toContain("2 of 2 answered: 2 exited 0\n");
+    const failed = JSON.parse(expectDone(await house.run([...show, "--failed", "--json"])).stdout);
+    expect(failed).toMatchObject({ devices: [], counts: { total: 2, succeeded: 2, failed: 0, waiting: 0 } });
+  });
+
   test("that a device took without an answer is shown by its word, marked as unsigned", async () => {
     const running = house.unlocked(["run", "--on", "web1", "--", "true"]);
     const [device] = web;
