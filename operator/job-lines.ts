@@ -32,7 +32,7 @@ function cancelLines({ jobs }: CancelBody): readonly string[] {
   );
 }
 
-function runLines(body: JobBody): readonly string[] {
+export function runLines(body: JobBody): readonly string[] {
   const secrets = secretVariables(body);
   const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source } = body;
   return [

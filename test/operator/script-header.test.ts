@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault } from "../../operator/fault.ts";
+import { runLines } from "../../operator/job-lines.ts";
 import { MAX_HEADER_LINES, MAX_PARAMETERS } from "../../operator/limits.ts";
 import { readHeader } from "../../operator/library/header.ts";
 import { type ParameterType, readValue } from "../../operator/library/parameter.ts";
@@ -278,6 +279,21 @@ describe("a secret in a job's body", () => {
       { name: "KEYBOUND_PARAM_PASSWORD", value: null },
       { name: "FORCE", value: "true" },
     ]);
+  });
+
+  test("is shown to a co-signer by its length alone", () => {
+    const lines = runLines({
+      salt: "",
+      shell: "bash",
+      source: FULL,
+      args: [],
+      env: [{ name: "KEYBOUND_PARAM_PASSWORD", value: "hunter2" }],
+      user: { as: "system" },
+      limits: { timeMs: 1000, outputBytes: 1000 },
+      mayReboot: false,
+    });
+    expect(lines).toContain("variable    KEYBOUND_PARAM_PASSWORD: a secret of 7 characters, which is not shown");
+    expect(lines.join("\n")).not.toContain("hunter2");
   });
 
   test("is none where the header is wrong, or is not there", () => {
