@@ -8,6 +8,20 @@ export const END_GRACE_MS = 5_000;
 export const KILL_WAIT_MS = 2_000;
 /** How long a leader's exit waits for its pipes to close before what holds them is ended. */
 export const PIPE_WAIT_MS = 250;
+/** Finding out who a user is may take a directory service this long; a job then is refused rather than kept waiting. */
+export const LOOKUP_TIME_MS = 5_000;
+/** What a program of the system may answer: a line of passwd(5), properties of a session, a version, or thousands of group ids. */
+export const MAX_ANSWER_BYTES = 64 * 1024;
+/** Groups of one user that can be handed on: they stand on one command line of 16 KiB. */
+export const MAX_USER_GROUPS = 1_024;
+/** Sessions of one device in which one job runs: a terminal server's, one after the other. */
+export const MAX_SESSIONS = 64;
+/** An interpreter that is asked for its version; PowerShell takes a second to start. */
+export const VERSION_TIME_MS = 2_000;
+/** A job that has ended waits this long for its interpreter's version, if it is the first one of it. */
+export const VERSION_WAIT_MS = 100;
+/** Versions remembered; a device has eight interpreters, and updates of them. */
+export const MAX_KNOWN_VERSIONS = 64;
 /** Frames that wait while the key log is fetched: a login brings a checkpoint of each operator and eight jobs. */
 export const MAX_PENDING_FRAMES = 128;
 /** And their bytes: eight jobs of the largest size and what comes with them. */

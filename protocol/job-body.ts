@@ -49,6 +49,10 @@ const JobBody = v.pipe(
     cwd: v.exactOptional(Path),
     user: v.variant("as", [
       v.strictObject({ as: v.literal("system") }),
+      /** Whoever is logged on at the device's own screen. */
+      v.strictObject({ as: v.literal("console") }),
+      /** Once in each active session, as the user whose session it is. */
+      v.strictObject({ as: v.literal("sessions") }),
       v.strictObject({ as: v.literal("user"), name: v.pipe(v.string(), v.regex(/^[^\s:/\\\0]{1,104}$/)) }),
     ]),
     /** Bytes for standard input, base64url; closed where absent. */

@@ -43,6 +43,8 @@ export const Receipt = v.strictObject({
   contained: v.picklist(["yes", "no", "unknown"]),
   /** The interpreter that ran, such as `/usr/bin/bash`. */
   interpreter: v.exactOptional(label(256)),
+  /** What it says of its version, such as `5.2.15(1)-release`; absent where it says none, or had not said it in time. */
+  interpreterVersion: v.exactOptional(label(64)),
   /** The key log as the device knows it. */
   keyHead: LogPlace,
   forks: v.pipe(v.array(Digest), v.maxLength(MAX_FORKS + MAX_OPERATORS)),

@@ -15,12 +15,14 @@ export function environmentOf(
   { env }: JobBody,
   { account, platform, windows }: { account: Account; platform: NodeJS.Platform; windows: WindowsFolders },
 ): Record<string, string> {
-  const minimum = platform === "win32" ? windowsMinimum(windows) : posixMinimum(account);
+  const minimum = platform === "win32" ? windowsMinimum(windows) : posixMinimum(account, platform);
   return { ...minimum, ...Object.fromEntries(env.map(({ name, value }) => [name, value])) };
 }
 
-function posixMinimum({ name, home, shell }: Account): Record<string, string> {
-  return { PATH: POSIX_PATH, HOME: home, USER: name, LOGNAME: name, SHELL: shell, LANG: "C.UTF-8" };
+function posixMinimum({ name, home, shell, session }: Account, platform: NodeJS.Platform): Record<string, string> {
+  // macOS has no C.UTF-8 before 14, and English without it would be ASCII.
+  const lang = platform === "darwin" ? "en_US.UTF-8" : "C.UTF-8";
+  return { PATH: POSIX_PATH, HOME: home, USER: name, LOGNAME: name, SHELL: shell, LANG: lang, ...session };
 }
 
 function windowsMinimum({ systemRoot, systemDrive, programData, temp }: WindowsFolders): Record<string, string> {

@@ -1,0 +1,56 @@
+// Asks a program of the system one question. It is found by an absolute path, gets none of the agent's environment and none of a
+// job's, and is bounded in time and in what it may say.
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { MAX_ANSWER_BYTES } from "../limits.ts";
+
+/** `silent`: it is not there, took too long or said too much. */
+export type ProgramAnswer =
+  | { readonly type: "answered"; readonly code: number; readonly stdout: string }
+  | { readonly type: "silent" };
+
+export type Question = {
+  readonly path: string;
+  readonly args: readonly string[];
+  /** When it aborts, the program is killed. */
+  readonly until: AbortSignal;
+};
+
+/** Does not reject. */
+export function askProgram({ path, args, until }: Question): Promise<ProgramAnswer> {
+  const { promise, resolve } = Promise.withResolvers<ProgramAnswer>();
+  const options = {
+    cwd: "/",
+    env: { LC_ALL: "C" },
+    encoding: "utf8",
+    killSignal: "SIGKILL",
+    maxBuffer: MAX_ANSWER_BYTES,
+    signal: until,
+    windowsHide: true,
+  } as const;
+  const child = execFile(path, args, options, (error, stdout) => resolve(answerOf(error, stdout)));
+  child.stdin?.once("error", () => undefined);
+  child.stdin?.end();
+  return promise;
+}
+
+function answerOf(error: unknown, stdout: string): ProgramAnswer {
+  if (error === null) return { type: "answered", code: 0, stdout };
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "number" ? { type: "answered", code, stdout } : { type: "silent" };
+}
+
+/** The first of the folders' programs of this name that can be started. */
+export function findProgram(name: string, folders: readonly string[]): string | undefined {
+  return folders.map((folder) => `${folder}/${name}`).find(isExecutable);
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    // The one answer that accessSync gives for "no".
+    return false;
+  }
+}
