@@ -197,7 +197,7 @@ export class Jobs {
     { job, body }: Runnable<"run">,
     { running, live, startedAt }: { running: RunningJob; live: LiveOutput; startedAt: number },
   ): Promise<void> {
-    const { outcome, kept, contained, interpreter } = await running.done;
+    const { outcome, kept, contained, interpreter, interpreterVersion } = await running.done;
     live.end();
     const { statement, manifest } = job;
     const result = sealResult(kept, { readers: manifest.readers, statement, random: this.#options.random });
@@ -205,9 +205,9 @@ export class Jobs {
       job: manifest.job,
       statement,
       outcome,
-      startedAt,
       contained,
-      interpreter: interpreter.slice(0, 256),
+      ...(interpreter === undefined ? {} : { startedAt, interpreter: interpreter.slice(0, 256) }),
+      ...(interpreterVersion === undefined ? {} : { interpreterVersion }),
     };
     await this.#finishOnceThereIsRoom(result === undefined ? given : { ...given, result });
     this.#active.delete(manifest.job);

@@ -12,7 +12,9 @@ import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
 import { defaultState, pathsIn } from "./paths.ts";
+import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
+import { InterpreterVersions } from "./run/interpreter-version.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
 import { VERSION } from "./version.ts";
@@ -113,6 +115,8 @@ function runEnvironment(jobs: string): RunEnvironment {
     platform: process.platform,
     account: { name: username, home: homedir, uid },
     windows: { systemRoot, systemDrive, programData, temp: tmpdir() },
+    places: SYSTEM_PLACES,
+    versions: new InterpreterVersions(),
     containment: openContainment(process.platform),
     jobs,
   };

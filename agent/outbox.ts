@@ -35,6 +35,7 @@ export type Answer = {
   readonly startedAt?: number;
   readonly contained: Receipt["contained"];
   readonly interpreter?: string;
+  readonly interpreterVersion?: string;
   readonly result?: SealedOutput;
 };
 
@@ -74,6 +75,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       ...(given.result === undefined ? {} : { result: given.result.result }),
       contained: given.contained,
       ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
+      ...(given.interpreterVersion === undefined ? {} : { interpreterVersion: given.interpreterVersion }),
       keyHead: standing.keyHead,
       forks: [...standing.forks],
       journal,

@@ -38,7 +38,7 @@ export function runLines(body: JobBody): readonly string[] {
   return [
     ...(label === undefined ? [] : [`label       ${shown(label)}`]),
     `by          ${shell === "exec" ? "no shell" : shell}`,
-    `as          ${user.as === "system" ? "the system" : `user ${shown(user.name)}`}`,
+    `as          ${userWords(user)}`,
     `in          ${cwd === undefined ? "the root folder" : shown(cwd)}`,
     `limits      ended after ${span(limits.timeMs)}; ${limits.outputBytes} bytes of each stream are kept`,
     ...(lock === undefined ? [] : [`lock        ${lock}`]),
@@ -52,6 +52,19 @@ export function runLines(body: JobBody): readonly string[] {
     ...args.map((arg, at) => `${`argument ${at + 1}`.padEnd(11)} ${shown(arg)}`),
     ...(source === undefined ? [] : ["source", ...source.split("\n").map((line) => `  | ${shown(line)}`)]),
   ];
+}
+
+function userWords(user: JobBody["user"]): string {
+  switch (user.as) {
+    case "system":
+      return "the system";
+    case "console":
+      return "whoever is logged on at the device";
+    case "sessions":
+      return "each active session's user, once in each";
+    default:
+      return `user ${shown(user.name)}`;
+  }
 }
 
 /** Besides what steers a terminal: what is not seen, and spaces that are none to a shell. Tabs stay. */

@@ -1,5 +1,6 @@
-// What is spawned for a job: the program, its arguments, its environment, its folder, its account. One value, made in one place.
+// What is spawned for a job: the program, its arguments, its environment, its folder. One value, made in one place.
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Account } from "./account.ts";
 import { environmentOf } from "./environment.ts";
 import type { PreparedJob, RunEnvironment } from "./run-job.ts";
 import type { Source } from "./source-file.ts";
@@ -11,17 +12,16 @@ export type Launch = {
   /** All of it. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Absent where the job runs as the agent itself does. */
-  readonly ids?: { readonly uid: number; readonly gid: number };
   readonly hasInput: boolean;
-  /** What becomes descriptor 3. */
-  readonly source: number | undefined;
+  /** What become the child's descriptors from 3 on: the agent's own, or a pipe to the agent. */
+  readonly descriptors: readonly (number | "pipe" | "ignore")[];
 };
 
+/** The job's own program, as its account should see it; who starts it, and as whom, is change-user.ts' matter. */
 export function launchOf(
-  { runnable, interpreter, account }: PreparedJob,
+  { runnable, interpreter }: PreparedJob,
   { platform, windows }: RunEnvironment,
-  source: Source | undefined,
+  { account, source }: { account: Account; source: Source | undefined },
 ): Launch {
   const { body } = runnable;
   return {
@@ -30,8 +30,7 @@ export function launchOf(
     env: environmentOf(body, { account, platform, windows }),
     cwd: body.cwd ?? (platform === "win32" ? `${windows.systemDrive}\\` : "/"),
     hasInput: body.stdin !== undefined,
-    source: source?.descriptor,
-    ...(account.ids === undefined ? {} : { ids: account.ids }),
+    descriptors: source?.descriptor === undefined ? [] : [source.descriptor],
   };
 }
 
@@ -42,12 +41,6 @@ export function spawnLaunch(launch: Launch, { detached }: { detached: boolean })
     env: launch.env,
     detached,
     windowsHide: true,
-    stdio: [
-      launch.hasInput ? "pipe" : "ignore",
-      "pipe",
-      "pipe",
-      ...(launch.source === undefined ? [] : [launch.source]),
-    ],
-    ...launch.ids,
+    stdio: [launch.hasInput ? "pipe" : "ignore", "pipe", "pipe", ...launch.descriptors],
   });
 }

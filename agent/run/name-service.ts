@@ -60,7 +60,9 @@ async function cachedEntry(name: string, service: NameService): Promise<Entry | 
 // dscacheutil(1): lines of `key: value`, and an empty line after each user.
 export function parseCached(answer: string): Entry | undefined {
   const [block = ""] = answer.split("\n\n");
-  const fields = new Map(block.split("\n").map((line) => [line.split(":")[0], line.slice(line.indexOf(":") + 1).trim()]));
+  const fields = new Map(
+    block.split("\n").map((line) => [line.split(":")[0], line.slice(line.indexOf(":") + 1).trim()]),
+  );
   const field = (key: string) => fields.get(key) ?? "";
   return entryOf({
     name: field("name"),
@@ -71,14 +73,22 @@ export function parseCached(answer: string): Entry | undefined {
   });
 }
 
-type Fields = { readonly name: string; readonly uid: string; readonly gid: string; readonly home: string; readonly shell: string };
+type Fields = {
+  readonly name: string;
+  readonly uid: string;
+  readonly gid: string;
+  readonly home: string;
+  readonly shell: string;
+};
 
 function entryOf({ name, uid, gid, home, shell }: Fields): Entry | undefined {
-  const ids = [uid, gid].map(idOf);
-  const [user, group] = ids;
+  const [user, group] = [idOf(uid), idOf(gid)];
   if (name === "" || user === undefined || group === undefined) return undefined;
-  const absolute = (path: string, unless: string) => (path.startsWith("/") ? path : unless);
-  return { name, uid: user, gid: group, home: absolute(home, "/"), shell: absolute(shell, "/bin/sh") };
+  return { name, uid: user, gid: group, home: absolute(home) ?? "/", shell: absolute(shell) ?? "/bin/sh" };
+}
+
+function absolute(path: string): string | undefined {
+  return path.startsWith("/") ? path : undefined;
 }
 
 // The largest number is no user: to the kernel it says "leave as it is".

@@ -2,17 +2,21 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBase64url } from "../../protocol/bytes.ts";
+import type { JobBody } from "../../protocol/job-body.ts";
 import type { KeptStream } from "../../protocol/output.ts";
-import type { Outcome, Stream } from "../../protocol/outcome.ts";
+import { isSuccess, type Outcome, type Stream } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
+import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { Runnable } from "../../protocol/verify-job.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
-import { type Account, type AgentAccount, findAccount } from "./account.ts";
+import { type Account, type AgentAccount, checkUser, findAccounts, type SystemPlaces } from "./account.ts";
+import { changeFault, SCRIPT_AT, scriptFor, SOURCE_AT, throughChanger, unsettable } from "./change-user.ts";
 import type { Containment, Enclosure } from "./containment.ts";
 import type { WindowsFolders } from "./environment.ts";
 import { findInterpreter, type Interpreter } from "./interpreter.ts";
+import { type InterpreterVersions, soon } from "./interpreter-version.ts";
 import { KeptOutput } from "./kept-output.ts";
-import { launchOf } from "./launch.ts";
+import { type Launch, launchOf } from "./launch.ts";
 import { placeSource, type Source } from "./source-file.ts";
 
 /** The machine as far as running a job needs it. */
@@ -20,23 +24,26 @@ export type RunEnvironment = {
   readonly platform: NodeJS.Platform;
   readonly account: AgentAccount;
   readonly windows: WindowsFolders;
+  readonly places: SystemPlaces;
+  readonly versions: InterpreterVersions;
   readonly containment: Containment;
   /** Folder for sources, private to the agent. */
   readonly jobs: string;
 };
 
-/** A job that this machine can run: interpreter and account were found before it was claimed. */
+/** A job that this machine can run: its interpreter was found before it was claimed. Its accounts are found when its turn comes. */
 export type PreparedJob = {
   readonly runnable: Runnable<"run">;
   readonly interpreter: Interpreter;
-  readonly account: Account;
 };
 
 export type RunResult = {
   readonly outcome: Outcome;
   readonly kept: readonly KeptStream[];
   readonly contained: Receipt["contained"];
-  readonly interpreter: string;
+  /** Absent where nothing was started. */
+  readonly interpreter?: string;
+  readonly interpreterVersion?: string;
 };
 
 export type EndCause = Extract<Outcome, { type: "cancelled" }>["by"];
@@ -49,13 +56,15 @@ export type RunningJob = {
 
 export type OnOutput = (stream: Stream, bytes: Uint8Array) => void;
 
-/** Throws `shell-absent`, `user-absent`, `user-denied` or `platform-lacks`. */
-export function prepareJob(runnable: Runnable<"run">, { platform, account, windows }: RunEnvironment): PreparedJob {
-  return {
-    runnable,
-    interpreter: findInterpreter(runnable.body, platform, windows.systemRoot),
-    account: findAccount(runnable.body.user, account, platform),
-  };
+/** Throws `shell-absent`, `user-denied` or `platform-lacks`. */
+export function prepareJob(runnable: Runnable<"run">, environment: RunEnvironment): PreparedJob {
+  const { platform, account: agent, windows, places } = environment;
+  const { user, env } = runnable.body;
+  checkUser(user, { agent, platform, places });
+  const unset = user.as === "system" ? undefined : unsettable(env.map(({ name }) => name));
+  if (unset !== undefined) throw refuse("platform-lacks", `a variable ${unset} for another user`);
+  const { systemRoot } = windows;
+  return { runnable, interpreter: findInterpreter(runnable.body, { platform, systemRoot, uid: agent.uid }) };
 }
 
 /** Starts the job. Its failure to start is an outcome as well; `done` does not reject. */
@@ -70,64 +79,146 @@ type RunContext = {
   readonly stop: PromiseWithResolvers<Outcome>;
 };
 
-async function run(prepared: PreparedJob, { environment, onOutput, stop }: RunContext): Promise<RunResult> {
-  const { body, job } = prepared.runnable;
+async function run(prepared: PreparedJob, context: RunContext): Promise<RunResult> {
+  const { body } = prepared.runnable;
+  const { environment, stop } = context;
   const kept = [
     new KeptOutput("stdout", body.limits.outputBytes),
     new KeptOutput("stderr", body.limits.outputBytes),
   ] as const;
-  const source = sourceOf(prepared, environment, job.manifest.job);
-  const ended = (outcome: Outcome, contained: Receipt["contained"]): RunResult => ({
-    outcome,
-    contained,
-    kept: kept.map((stream) => stream.kept()),
-    interpreter: prepared.interpreter.path,
-  });
-  const enclosure = environment.containment.open(job.manifest.job, body.limits);
+  const { timeMs } = body.limits;
+  const timer = setTimeout(() => stop.resolve({ type: "timed-out", afterMs: timeMs }), timeMs);
   try {
-    const child = start(prepared, { environment, source, enclosure });
-    const first = firstCause(child, body.limits.timeMs, stop);
+    const found = await accountsFor(body.user, context);
+    if (found.type === "none") return { outcome: found.outcome, contained: "yes", kept: [] };
+    const version = environment.versions.of(prepared.interpreter);
+    const ended = await runInTurn(found.accounts, { ...context, prepared, kept });
+    const interpreterVersion = await soon(version);
+    return {
+      ...ended,
+      kept: kept.map((stream) => stream.kept()),
+      interpreter: prepared.interpreter.path,
+      ...(interpreterVersion === undefined ? {} : { interpreterVersion }),
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+type Found =
+  | { readonly type: "accounts"; readonly accounts: readonly Account[] }
+  | { readonly type: "none"; readonly outcome: Outcome };
+
+/** Whom the job runs as, or what ended it before that was known. */
+async function accountsFor(user: JobBody["user"], { environment, stop }: RunContext): Promise<Found> {
+  const { account: agent, platform, places } = environment;
+  const stopped = stop.promise.then((outcome): Found => ({ type: "none", outcome }));
+  const found = findAccounts(user, { agent, platform, places }).then(
+    (accounts): Found => ({ type: "accounts", accounts }),
+  );
+  try {
+    return await Promise.race([stopped, found]);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { code, detail } = error;
+    return { type: "none", outcome: { type: "refused", code, detail: detail.slice(0, 200).toWellFormed() } };
+  }
+}
+
+type Kept = readonly [KeptOutput, KeptOutput];
+type TurnContext = RunContext & { readonly prepared: PreparedJob; readonly kept: Kept };
+type Ended = Pick<RunResult, "outcome" | "contained">;
+
+/** One account after the other; what ends the job from outside ends the rest with it and is the outcome. */
+async function runInTurn(accounts: readonly Account[], context: TurnContext): Promise<Ended> {
+  const ended: Ended[] = [];
+  let stopped: Outcome | undefined;
+  for (const [index, account] of accounts.entries()) {
+    ended.push(await runAs(account, index, context));
+    stopped = await Promise.race([context.stop.promise, Promise.resolve(undefined)]);
+    if (stopped !== undefined) break;
+  }
+  const outcomes = ended.map(({ outcome }) => outcome);
+  const worst = stopped ?? outcomes.find((outcome) => !isSuccess(outcome)) ?? { type: "exited", code: 0 };
+  return { outcome: worst, contained: leastSure(ended.map(({ contained }) => contained)) };
+}
+
+function leastSure(contained: readonly Receipt["contained"][]): Receipt["contained"] {
+  return (["no", "unknown", "yes"] as const).find((one) => contained.includes(one)) ?? "yes";
+}
+
+async function runAs(
+  account: Account,
+  index: number,
+  { prepared, environment, kept, onOutput, stop }: TurnContext,
+): Promise<Ended> {
+  const { body, job } = prepared.runnable;
+  const name = index === 0 ? job.manifest.job : `${job.manifest.job}.${index}`;
+  const enclosure = environment.containment.open(name, body.limits);
+  const texts: Source[] = [];
+  try {
+    const launch = startOf(prepared, { environment, account, name, texts });
+    const child = enclosure.spawn(launch);
+    for (const text of texts) text.release();
+    const first = firstCause(child, { stop, fault: account.ids === undefined ? undefined : changeFault(child) });
     const closed = collect(child, kept, onOutput);
     feed(child, body.stdin);
     const outcome = await first;
     if (child.pid !== undefined) await endAll(enclosure, child, closed);
-    return ended(outcome, enclosure.contained());
+    return { outcome, contained: enclosure.contained() };
   } catch (error) {
-    return ended(notStarted(error), "yes");
+    return { outcome: notStarted(error), contained: "yes" };
   } finally {
     enclosure.close();
-    source?.remove();
+    for (const text of texts) text.remove();
   }
 }
 
-function sourceOf(
-  { runnable, interpreter, account }: PreparedJob,
-  { jobs, platform }: RunEnvironment,
-  name: string,
-): Source | undefined {
+type Place = {
+  readonly environment: RunEnvironment;
+  readonly account: Account;
+  readonly name: string;
+  /** Gets the private texts that the child reads; the caller releases and removes them. */
+  readonly texts: Source[];
+};
+
+/** What is spawned so that the job's program runs in this account. */
+function startOf(prepared: PreparedJob, { environment, account, name, texts }: Place): Launch {
+  const { jobs, platform, places } = environment;
+  const { runnable, interpreter } = prepared;
+  const place = (text: string, as: number) => {
+    const placed = placeSource(
+      { text, as, owner: account.ids, jobs, name, extension: interpreter.extension },
+      platform,
+    );
+    texts.push(placed);
+    return placed;
+  };
   const { source } = runnable.body;
-  return source === undefined
-    ? undefined
-    : placeSource({ source, account, jobs, name, extension: interpreter.extension }, platform);
+  const placed = source === undefined ? undefined : place(source, SOURCE_AT);
+  const launch = launchOf(prepared, environment, { account, source: placed });
+  if (account.ids === undefined) return launch;
+  const script = place(scriptFor(launch), SCRIPT_AT);
+  const change = { ids: account.ids, isLoggedOn: account.isLoggedOn, platform, places };
+  return throughChanger(launch, script.descriptor, change);
 }
 
-function start(
-  prepared: PreparedJob,
-  { environment, source, enclosure }: { environment: RunEnvironment; source: Source | undefined; enclosure: Enclosure },
-): ChildProcess {
-  try {
-    return enclosure.spawn(launchOf(prepared, environment, source));
-  } finally {
-    source?.release();
-  }
-}
+type Causes = {
+  readonly stop: PromiseWithResolvers<Outcome>;
+  /** Why the job's program was not reached although something was spawned. */
+  readonly fault: Promise<string | undefined> | undefined;
+};
 
-/** Exit, time limit or a stop from outside: the one that comes first is how the job ended. */
-function firstCause(child: ChildProcess, timeMs: number, stop: PromiseWithResolvers<Outcome>): Promise<Outcome> {
-  const timer = setTimeout(() => stop.resolve({ type: "timed-out", afterMs: timeMs }), timeMs);
-  child.once("error", (error) => stop.resolve(notStarted(error)));
-  child.once("exit", (code, signal) => stop.resolve(exitOutcome(code, signal)));
-  return stop.promise.finally(() => clearTimeout(timer));
+/** Exit, time limit or a stop from outside: the one that comes first is how this process ended. */
+function firstCause(child: ChildProcess, { stop, fault }: Causes): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  child.once("error", (error) => resolve(notStarted(error)));
+  child.once("exit", (code, signal) => {
+    const exited = exitOutcome(code, signal);
+    if (fault === undefined) resolve(exited);
+    else void fault.then((error) => resolve(error === undefined ? exited : { type: "not-started", error }));
+  });
+  return Promise.race([promise, stop.promise]);
 }
 
 function exitOutcome(code: number | null, signal: NodeJS.Signals | null): Outcome {
@@ -141,11 +232,7 @@ function notStarted(error: unknown): Outcome {
 }
 
 /** Keeps and passes on what the job writes; settles when both pipes are closed. */
-async function collect(
-  child: ChildProcess,
-  [stdout, stderr]: readonly [KeptOutput, KeptOutput],
-  onOutput: OnOutput,
-): Promise<void> {
+async function collect(child: ChildProcess, [stdout, stderr]: Kept, onOutput: OnOutput): Promise<void> {
   const closed = Promise.withResolvers<void>();
   child.once("close", () => closed.resolve());
   child.once("error", () => closed.resolve());

@@ -1,12 +1,12 @@
-// How an interpreter gets its source: never on a command line, never in a file that others can read, nothing left behind.
-import { chownSync, closeSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
+// How a program gets a text that nobody else may read, such as a job's source: never on a command line, never in a file that others can
+// read, nothing left behind.
+import { closeSync, fchownSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { Account } from "./account.ts";
 
 export type Source = {
-  /** What the interpreter is told to read. */
+  /** What the program is told to read. */
   readonly path: string;
-  /** To be the child's descriptor 3, where the path refers to it. */
+  /** The agent's descriptor that is to become the child's, where the path refers to that. */
   readonly descriptor: number | undefined;
   /** Ends the agent's hold on it; to be called once the child has been started, and again changes nothing. */
   readonly release: () => void;
@@ -15,12 +15,15 @@ export type Source = {
 };
 
 export type SourceInput = {
-  readonly source: string;
-  readonly account: Account;
+  readonly text: string;
+  /** Who reads it, where that is not the agent's own user. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   readonly jobs: string;
   /** A name that nothing else has, such as the job's id. */
   readonly name: string;
   readonly extension: string;
+  /** The child's descriptor that is to hold it, on POSIX. */
+  readonly as: number;
 };
 
 /** A source for the interpreter on this platform. What a crash leaves behind, `clearSources` removes at the next start. */
@@ -33,16 +36,16 @@ export function clearSources(jobs: string): void {
   rmSync(jobs, { recursive: true, force: true });
 }
 
-/** POSIX: the file is unlinked before the child starts; the child reads it through its descriptor. */
-function unlinkedFile({ source, account, jobs, name }: SourceInput): Source {
+/** POSIX: the file is unlinked before anything is in it; the child reads it through its descriptor. */
+function unlinkedFile({ text, owner, jobs, name, as }: SourceInput): Source {
   const path = join(jobs, name);
   const writing = openSync(path, "wx", 0o600);
   const descriptor = openSync(path, "r");
   try {
     unlinkSync(path);
-    writeAll(writing, source);
-    // The child opens /dev/fd/3 anew, which Linux checks against the file's owner.
-    if (account.ids !== undefined) chownSync(`/proc/self/fd/${writing}`, account.ids.uid, account.ids.gid);
+    writeAll(writing, text);
+    // The child opens /dev/fd/N anew, which Linux checks against the file's owner.
+    if (owner !== undefined) fchownSync(writing, owner.uid, owner.gid);
   } finally {
     closeSync(writing);
   }
@@ -51,22 +54,22 @@ function unlinkedFile({ source, account, jobs, name }: SourceInput): Source {
     if (isOpen) closeSync(descriptor);
     isOpen = false;
   };
-  return { path: "/dev/fd/3", descriptor, release, remove: release };
+  return { path: `/dev/fd/${as}`, descriptor, release, remove: release };
 }
 
 /** Windows: a file in the state folder, whose access list lets only SYSTEM and Administrators read it. */
-function keptFile({ source, jobs, name, extension }: SourceInput): Source {
+function keptFile({ text, jobs, name, extension }: SourceInput): Source {
   const path = join(jobs, `${name}${extension}`);
   const writing = openSync(path, "wx", 0o600);
   try {
-    writeAll(writing, source);
+    writeAll(writing, text);
   } finally {
     closeSync(writing);
   }
   return { path, descriptor: undefined, release: () => undefined, remove: () => rmSync(path, { force: true }) };
 }
 
-function writeAll(descriptor: number, source: string): void {
-  const bytes = Buffer.from(source, "utf8");
+function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text, "utf8");
   for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }

@@ -1,7 +1,9 @@
 // The machine that the agent's tests take themselves for, and what it needs to run jobs.
 import type { Machine } from "../../agent/machine.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { SYSTEM_PLACES } from "../../agent/run/account.ts";
 import { openContainment } from "../../agent/run/containment.ts";
+import { InterpreterVersions } from "../../agent/run/interpreter-version.ts";
 import type { RunEnvironment } from "../../agent/run/run-job.ts";
 
 export const AGENT = { text: "keybound-agent test", number: 1 };
@@ -19,6 +21,8 @@ export function environmentIn(state: string): RunEnvironment {
     platform: process.platform,
     account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
     windows: { systemRoot: "", systemDrive: "", programData: "", temp: "" },
+    places: SYSTEM_PLACES,
+    versions: new InterpreterVersions(),
     containment: openContainment(process.platform),
     jobs: pathsIn(state).jobs,
   };

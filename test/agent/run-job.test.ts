@@ -172,15 +172,4 @@ describe("a job that this machine cannot run", () => {
       expect.objectContaining({ code: "shell-absent" }),
     );
   });
-
-  it("is refused for a user who is not here, and not run as anybody else", () => {
-    expect(() => started({ source: "id", user: { as: "user", name: "nobody-by-this-name" } })).toThrow(
-      expect.objectContaining({ code: "user-absent" }),
-    );
-  });
-});
-
-it.runIf(process.getuid?.() === 0)("runs as the user whom it names", async () => {
-  const { stdout } = await ran({ source: "id -un; echo $HOME $USER", user: { as: "user", name: "daemon" } });
-  expect(stdout).toBe("daemon\n/usr/sbin daemon\n");
 });

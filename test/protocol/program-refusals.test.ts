@@ -1,6 +1,6 @@
 // Refusals that a program gives for what it finds on its machine, where its own tests do not come by them.
 import { describe, expect, test } from "vitest";
-import { findAccount } from "../../agent/run/account.ts";
+import { checkUser, SYSTEM_PLACES } from "../../agent/run/account.ts";
 import { MAX_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { bindTo, deviceOf, jobsOn, openState, receiptsOf } from "../agent/bound.ts";
 import { DAY } from "../cast/clock.ts";
@@ -10,17 +10,23 @@ import { codeOf } from "./refused.ts";
 
 describe("a job for a named user", () => {
   const agent = { name: "nobody-here", home: "/", uid: 1000 };
-  const find = (name: string, platform: NodeJS.Platform, by = agent) =>
-    codeOf(() => findAccount({ as: "user", name }, by, platform));
+  const check = (name: string, platform: NodeJS.Platform, by = agent) =>
+    codeOf(() => checkUser({ as: "user", name }, { agent: by, platform, places: SYSTEM_PLACES }));
 
-  test("is denied to an agent that is not root, and runs under an agent that is", () => {
-    expect(find("root", "linux")).toBe("user-denied");
-    expect(find("root", "linux", { ...agent, uid: 0 })).toBe("accepted");
-    expect(find("root", "linux", { ...agent, name: "root" })).toBe("accepted");
+  test("is denied to an agent that is not root, and not to one that is", () => {
+    expect(check("daemon", "linux")).toBe("user-denied");
+    expect(check("daemon", "linux", { ...agent, uid: 0 })).toBe("accepted");
+    expect(check("nobody-here", "linux")).toBe("accepted");
+  });
+
+  test("is denied where no program of the system can change the user", () => {
+    const places = { ...SYSTEM_PLACES, programs: ["/nowhere"] };
+    const root = { ...agent, uid: 0 };
+    expect(codeOf(() => checkUser({ as: "console" }, { agent: root, platform: "linux", places }))).toBe("user-denied");
   });
 
   test("is more than Windows can do so far", () => {
-    expect(find("Administrator", "win32")).toBe("platform-lacks");
+    expect(check("Administrator", "win32")).toBe("platform-lacks");
   });
 });
 
