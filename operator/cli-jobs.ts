@@ -15,7 +15,10 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
     .description("Sign a command or script for devices, send it, and show what they prove to have done.")
     .argument("[command...]", "after --: one word is a line for the shell, several are one command's words")
     .option("--script <file>", "run this file; words after -- are its arguments")
-    .option("--shell <shell>", "sh, bash, zsh, powershell, pwsh, cmd, python, or exec for no shell at all", "sh")
+    .option(
+      "--shell <shell>",
+      "sh, bash, zsh, powershell, pwsh, cmd, python, or exec for no shell at all (as the script's first line or name says, else sh)",
+    )
     .action(async (words, options) =>
       setExitCode(await (await import("./commands/run.ts")).run(world, words, options)),
     );
@@ -35,6 +38,10 @@ export function withRunOptions(command: Command): Command {
     .option("--env <name=value>", "a variable for the job; may be repeated", repeated)
     .option("--cwd <dir>", "the folder it runs in, absolute")
     .option("--user <name>", "run as this user, not as the system")
+    .addOption(
+      new Option("--as-console", "run as whoever is logged on at the device").conflicts(["user", "eachSession"]),
+    )
+    .addOption(new Option("--each-session", "run once in each active session, as its user").conflicts(["user"]))
     .option("--stdin <file>", "what it reads on standard input; - is yours")
     .option("--timeout <time>", "end it after this time (1h)", duration)
     .option("--output-limit <size>", "bytes kept of each stream: half from its beginning, half from its end (1M)", size)

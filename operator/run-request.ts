@@ -1,14 +1,16 @@
 // What `keybound run`'s options ask for, as the body of a job; every mistake is said before a passphrase is asked for.
 import * as v from "valibot";
-import { text, toBase64url } from "../protocol/bytes.ts";
+import { toBase64url } from "../protocol/bytes.ts";
 import { label as labelOf, Word } from "../protocol/fields.ts";
 import { Shell } from "../protocol/job-body.ts";
-import { DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES, MAX_BODY_BYTES } from "../protocol/limits.ts";
+import { DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES } from "../protocol/limits.ts";
 import type { BodyFields, WorkFields } from "./compose-job.ts";
+import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
 import { MAX_STDIN_BYTES } from "./limits.ts";
 import { plain } from "./present/escape.ts";
 import { quoteFor } from "./quote.ts";
+import { readScript } from "./script-text.ts";
 import { readBounded } from "./stored-file.ts";
 import type { World } from "./world.ts";
 
@@ -18,6 +20,8 @@ export type BodyOptions = {
   readonly env?: readonly string[];
   readonly cwd?: string;
   readonly user?: string;
+  readonly asConsole?: boolean;
+  readonly eachSession?: boolean;
   readonly stdin?: string;
   readonly timeout?: number;
   readonly outputLimit?: number;
@@ -31,10 +35,11 @@ export type Program = Pick<BodyFields, "shell" | "source" | "args" | "env">;
 
 const MAX_SHOWN_COMMAND = 60;
 
-/** What the words and `--shell` or `--script` name. Throws `misuse`, `file-missing` or `file-large`. */
-export function readProgram(words: readonly string[], options: BodyOptions): Program {
-  const shell = shellOf(options);
-  return { shell, ...commandOf(shell, words, options.script), env: [] };
+/** What the words and `--shell` or `--script` name; what was changed in a script is said. Throws `misuse`, `file-missing` or `file-large`. */
+export function readProgram(world: World, words: readonly string[], options: BodyOptions): Program {
+  const { notes, ...command } = commandOf(words, options);
+  for (const note of notes) say(world, note);
+  return { ...command, env: [] };
 }
 
 /** The body of a job that runs this. Throws `misuse`, `file-missing` or `file-large`. */
@@ -44,7 +49,7 @@ export async function readBodyOptions(world: World, program: Program, options: B
     ...program,
     env: variables(program, options.env ?? []),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    user: options.user === undefined ? { as: "system" } : { as: "user", name: options.user },
+    user: userOf(options),
     ...(options.stdin === undefined ? {} : { stdin: toBase64url(await inputOf(world, options.stdin)) }),
     limits: {
       timeMs: options.timeout ?? DEFAULT_JOB_TIME_MS,
@@ -70,22 +75,28 @@ function shortened(line: string): string {
   return line.length > MAX_SHOWN_COMMAND ? `${line.slice(0, MAX_SHOWN_COMMAND - 3)}...` : line;
 }
 
-function shellOf({ shell = "sh" }: BodyOptions): Shell {
-  if (v.is(Shell, shell)) return shell;
+function shellOf({ shell }: BodyOptions): Shell | undefined {
+  if (shell === undefined || v.is(Shell, shell)) return shell;
   throw new Fault("misuse", `--shell ${shell}: ${Shell.options.join(", ")}`);
 }
 
+function userOf({ user, asConsole, eachSession }: BodyOptions): BodyFields["user"] {
+  if (asConsole === true) return { as: "console" };
+  if (eachSession === true) return { as: "sessions" };
+  return user === undefined ? { as: "system" } : { as: "user", name: user };
+}
+
+type CommandFields = Pick<BodyFields, "shell" | "source" | "args"> & { readonly notes: readonly string[] };
+
 /** With a script, the words are its arguments; without one, they are the command. */
-function commandOf(
-  shell: Shell,
-  words: readonly string[],
-  script: string | undefined,
-): Pick<BodyFields, "source" | "args"> {
-  if (shell === "exec") return { args: vectorOf(words, script) };
-  if (script !== undefined) return { source: scriptSource(script), args: [...words] };
+function commandOf(words: readonly string[], options: BodyOptions): CommandFields {
+  const shell = shellOf(options);
+  if (shell === "exec") return { shell, args: vectorOf(words, options.script), notes: [] };
+  if (options.script !== undefined) return { ...readScript(options.script, shell), args: [...words] };
   const [only, another] = words;
   if (only === undefined) throw new Fault("misuse", "what shall run? a command after --, or --script FILE");
-  return { source: another === undefined ? only : quoteFor(shell, words), args: [] };
+  const chosen = shell ?? "sh";
+  return { shell: chosen, source: another === undefined ? only : quoteFor(chosen, words), args: [], notes: [] };
 }
 
 function vectorOf(words: readonly string[], script: string | undefined): string[] {
@@ -93,12 +104,6 @@ function vectorOf(words: readonly string[], script: string | undefined): string[
   const isAbsolute = /^(\/|[A-Za-z]:[\\/]|\\\\)/.test(words[0] ?? "");
   if (!isAbsolute) throw new Fault("misuse", "--shell exec needs the program's absolute path after --");
   return [...words];
-}
-
-function scriptSource(path: string): string {
-  const source = text(readBounded(path, MAX_BODY_BYTES));
-  if (source === undefined) throw new Fault("misuse", `--script ${path}: not UTF-8 text`);
-  return source;
 }
 
 /** The program's own, then those of `--env`, none of them twice: Windows does not tell them apart by case. */
