@@ -91,8 +91,10 @@ async function run(prepared: PreparedJob, context: RunContext): Promise<RunResul
   try {
     const found = await accountsFor(body.user, context);
     if (found.type === "none") return { outcome: found.outcome, contained: "yes", kept: [] };
+    // The job first: its program is started before this one is asked for its version.
+    const running = runInTurn(found.accounts, { ...context, prepared, kept });
     const version = environment.versions.of(prepared.interpreter);
-    const ended = await runInTurn(found.accounts, { ...context, prepared, kept });
+    const ended = await running;
     const interpreterVersion = await soon(version);
     return {
       ...ended,

@@ -215,6 +215,25 @@ describe("a job that must not run", () => {
     expect(state.all("SELECT job FROM ledger")).toEqual([]);
   });
 
+  it("for a user who is not here is answered with a refusal when its turn comes, and nothing says that it started", async () => {
+    const { state, job, done } = bound();
+    await done(job({ body: { user: { as: "user", name: "nobody-by-this-name" } } }));
+    const receipts = receiptsOf(state).map(({ receipt }) => receipt);
+    expect(receipts).toMatchObject([
+      { outcome: { type: "refused", code: "user-absent" }, contained: "yes", output: [] },
+    ]);
+    const [receipt = {}] = receipts;
+    expect(["startedAt", "interpreter"].filter((field) => field in receipt)).toEqual([]);
+  });
+
+  it("runs and is answered with its interpreter's version, once that is known", async () => {
+    const { state, job, done } = bound();
+    await done(job({ word: "first", body: { shell: "bash", source: "sleep 0.3" } }));
+    expect(receiptsOf(state).map(({ receipt }) => receipt.interpreterVersion)).toEqual([
+      expect.stringMatching(/^[0-9]+\./),
+    ]);
+  });
+
   it("waits in the ledger, is dropped when its signer is revoked, and says so", () => {
     const acme = new Tenant();
     const bob = person("Bob", "admin");

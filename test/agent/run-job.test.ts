@@ -172,4 +172,9 @@ describe("a job that this machine cannot run", () => {
       expect.objectContaining({ code: "shell-absent" }),
     );
   });
+
+  it("is refused for a user who is not here, and not run as anybody else", async () => {
+    const { outcome, out } = await ran({ source: "id", user: { as: "user", name: "nobody-by-this-name" } });
+    expect({ outcome, out }).toMatchObject({ outcome: { type: "refused", code: "user-absent" }, out: undefined });
+  });
 });

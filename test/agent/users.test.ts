@@ -14,12 +14,6 @@ const onLinux = { agent: root, platform: "linux", places: SYSTEM_PLACES } as con
 const daemon = { as: "user", name: "daemon" } as const;
 
 describe("a named user", () => {
-  it("who is not here is refused, and the job is run as nobody else", async () => {
-    const { outcome, interpreter } = await ranOn({ source: "id", user: { as: "user", name: "nobody-by-this-name" } });
-    expect({ outcome, interpreter }).toMatchObject({ outcome: { type: "refused", code: "user-absent" } });
-    expect(interpreter).toBeUndefined();
-  });
-
   it("is not found by a number, which is another way to name an account to the system", async () => {
     await expect(findAccounts({ as: "user", name: "1" }, onLinux)).rejects.toMatchObject({ code: "user-absent" });
   });

@@ -15,7 +15,7 @@ const BY_PROGRAMS: Readonly<Record<string, string>> = {
   "login-unknown": "test/relay/login.test.ts",
   "platform-lacks": "test/protocol/program-refusals.test.ts",
   "shell-absent": "test/agent/run-job.test.ts",
-  "user-absent": "test/agent/users.test.ts",
+  "user-absent": "test/agent/run-job.test.ts",
   "user-denied": "test/protocol/program-refusals.test.ts",
 };
 
