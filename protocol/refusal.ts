@@ -219,7 +219,10 @@ export const REFUSALS = {
     says: "the job's interpreter is not on this device",
     hint: "install it, or choose another --shell",
   },
-  "user-absent": { says: "the user whom the job names is not on this device", hint: "choose a user who is" },
+  "user-absent": {
+    says: "the user whom the job names is not on this device, or nobody is logged on",
+    hint: "choose a user who is, or send it when somebody is",
+  },
   "user-denied": {
     says: "the agent may not run jobs as this user here",
     hint: "run the agent as root, or sign the job for the agent's own user",
