@@ -36,7 +36,11 @@ export type NarrowTargets = (session: Session, targets: readonly RosterDevice[])
 /** Answers the exit code: 0 where every device succeeded (or the job was sent, with `--detach`), else 1. */
 export async function run(world: World, words: readonly string[], options: RunOptions): Promise<number> {
   requireTargets(options);
-  return await runProgram(world, { program: readProgram(world, words, options), narrow: async (_, all) => all }, options);
+  return await runProgram(
+    world,
+    { program: readProgram(world, words, options), narrow: async (_, all) => all },
+    options,
+  );
 }
 
 type Asked = { readonly program: Program; readonly narrow: NarrowTargets };
