@@ -69,7 +69,7 @@ export function scriptFor({ cwd, env, descriptors }: Launch): string {
     `cd -- ${folder} 2>/dev/null || { ${isThere}; exit 126; }`,
     `[ -x "$1" ] || { echo EACCES >&${ANSWER_AT}; exit 126; }`,
     "unset PWD OLDPWD SHLVL",
-    `export ${variables.join(" ")}`,
+    ...(variables.length === 0 ? [] : [`export ${variables.join(" ")} || exit 126`]),
     `echo ${STARTED} >&${ANSWER_AT} || exit 126`,
     `exec "$@"${source} ${SCRIPT_AT}<&- ${ANSWER_AT}>&-`,
     "",

@@ -145,24 +145,11 @@ describe.runIf(isRoot)("a job of another user", () => {
   });
 
   it("cannot be a way to root's rights by a library that the user could write", async () => {
-    // The loader says for which program it was asked to preload this; only the user's own may be among them.
-    const path = join(folder(), "no-library.so");
-    const { stderr, outcome } = await ranOn({
-      source: "id -u",
-      user: daemon,
-      env: [{ name: "LD_PRELOAD", value: path }],
-    });
+    // The loader complains once for each program that it was asked to do this for: the job's shell and its id, nothing before them.
+    const env = [{ name: "LD_PRELOAD", value: join(folder(), "no-library.so") }];
+    const { stderr, outcome } = await ranOn({ source: "id -u", user: daemon, env });
     expect(outcome).toEqual({ type: "exited", code: 0 });
-    expect(stderr).toContain("no-library.so");
-    expect(stderr).not.toContain("setpriv");
-    const { stdout } = await ranOn({
-      shell: "exec",
-      source: undefined,
-      args: ["/bin/cat", "/proc/self/environ"],
-      user: daemon,
-      env: [{ name: "LD_BIND_NOW", value: "1" }],
-    });
-    expect(stdout).toContain("LD_BIND_NOW=1");
+    expect(stderr.split("\n").filter((line) => line.includes("no-library.so"))).toHaveLength(2);
   });
 
   it("starts in its folder as itself, and where it may not enter it says so", async () => {
