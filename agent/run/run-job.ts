@@ -61,7 +61,9 @@ export function prepareJob(runnable: Runnable<"run">, environment: RunEnvironmen
   const { platform, account: agent, windows, places } = environment;
   const { user, env } = runnable.body;
   checkUser(user, { agent, platform, places });
-  const unset = user.as === "system" ? undefined : unsettable(env.map(({ name }) => name));
+  // On POSIX a shell sets them.
+  const isSet = user.as === "system" || platform === "win32";
+  const unset = isSet ? undefined : unsettable(env.map(({ name }) => name));
   if (unset !== undefined) throw refuse("platform-lacks", `a variable ${unset} for another user`);
   const { systemRoot } = windows;
   return { runnable, interpreter: findInterpreter(runnable.body, { platform, systemRoot, uid: agent.uid }) };
