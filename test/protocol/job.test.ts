@@ -239,6 +239,11 @@ describe("the body", () => {
     expect(opened({ args: ["a\0b"] })).toBe("field-invalid");
     expect(opened({ limits: { timeMs: 0, outputBytes: 0 } })).toBe("field-invalid");
     expect(opened({ user: { as: "user", name: "root:x" } })).toBe("field-invalid");
+    expect(opened({ user: { as: "root" } })).toBe("field-invalid");
+    expect(opened({ user: { as: "console", name: "root" } })).toBe("field-unknown");
+    expect(opened({ user: { as: "sessions", name: "root" } })).toBe("field-unknown");
+    expect(opened({ user: { as: "console" } })).toBe("accepted");
+    expect(opened({ user: { as: "sessions" } })).toBe("accepted");
     const twice = { name: "HOME", value: "/" };
     expect(opened({ env: [twice, twice] })).toBe("field-invalid");
   });

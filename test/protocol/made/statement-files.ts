@@ -71,6 +71,13 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
   roster.admit(web);
   const job = jobFor({ tenant, devices: [web], signers: [grace.signer, ada.signer] });
   const cancel = jobFor({ tenant, devices: [web], signers: [grace.signer], word: "cancel", cancels: [job] });
+  const desktop = jobFor({
+    tenant,
+    devices: [web],
+    signers: [grace.signer],
+    word: "desktop",
+    body: { user: { as: "sessions" } },
+  });
   const [genesis, added] = tenant.log;
   const [admitted] = roster.log;
   if (genesis === undefined || added === undefined || admitted === undefined)
@@ -112,6 +119,18 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     [
       "job",
       fileOf("job", "a job by two people, with its body sealed to one device", { ...of(job.envelope), beside: opened }),
+    ],
+    [
+      "job-sessions",
+      fileOf("job", "a job that runs once in each active session", {
+        ...of(desktop.envelope),
+        beside: {
+          plain: desktop.plain,
+          body: desktop.body,
+          wrap: desktop.sealedFor(web).wrap,
+          sealingKey: web.sealing.privateKey,
+        },
+      }),
     ],
     [
       "job-cancel",
