@@ -230,8 +230,9 @@ describe("the operator's program", () => {
   });
 
   it("says what a reader missed who stopped reading for long", async () => {
-    const source = "head -c 30000000 /dev/zero; sleep 9; echo end";
-    const { out, err, code } = await piped(source, "sleep 7; tail -c 4");
+    const gate = house.path("stalled");
+    const source = `head -c 30000000 /dev/zero; touch ${gate}; sleep 4; echo end`;
+    const { out, err, code } = await piped(source, `while [ ! -e ${gate} ]; do sleep 0.1; done; tail -c 4`);
     expect([out, err, code]).toEqual(["end\n", expect.stringMatching(/: \d+ bytes of stdout are left out here\n/), 0]);
   });
 
@@ -248,16 +249,15 @@ describe("the operator's program", () => {
 
   it("follows a job that was sent before, from where it stands, and says what came before", async () => {
     const gate = house.path("gate");
-    const source = `echo one; while [ ! -e ${gate} ]; do sleep 0.05; done; echo two; exit 3`;
+    const source = `echo one; while [ ! -e ${gate} ]; do echo tick; sleep 0.2; done; echo two; exit 3`;
     const sent = expectDone(await house.unlocked(["run", "--all", "--detach", "--", source]));
-    const following = house.run(["job", "show", sent.stdout.trim(), "--follow"], {
-      onStart: () => void sleep(3_000).then(() => writeFileSync(gate, "")),
+    const { code, stdout, stderr } = await house.run(["job", "show", sent.stdout.trim(), "--follow"], {
+      onStart: ({ stdout: told }) => void told?.once("data", () => writeFileSync(gate, "")),
     });
-    const { code, stdout, stderr } = await following;
     expect([code, stdout, stderr]).toEqual([
       1,
-      "two\n",
-      expect.stringMatching(/^\S+: 4 bytes of stdout are left out here\n\S+: exited 3/),
+      expect.stringMatching(/^(tick\n)+two\n$/),
+      expect.stringMatching(/^\S+: \d+ bytes of stdout are left out here\n\S+: exited 3/),
     ]);
   });
 
