@@ -130,7 +130,7 @@ describe("a watcher", () => {
     expect(performance.now() - start).toBeLessThan(3_000);
   });
 
-  it("who stalls holds up the others for three seconds, once, and what they miss shows", async () => {
+  it("who stalls holds up the others for three seconds, and then not any more", async () => {
     const { tenant, desk, device } = await atWork();
     const job = desk.job(device, `sleep 1; ${numbers}`);
     await using other = await Desk.open(estate, tenant);
@@ -182,7 +182,7 @@ describe("a relay that gives no credit, ever", () => {
 });
 
 describe("a job that prints without end", () => {
-  it("delays no other job on its device, watched or not", async () => {
+  it("and is watched delays no other job on its device for long", async () => {
     const { desk, device } = await atWork();
     const flood = desk.job(device, "exec yes", { body: { source: "exec yes\n", limits: LIMITS } });
     watching(desk, { device, job: flood }, MIB);
