@@ -123,6 +123,22 @@ export class Jobs {
     if (this.#queue.has(job)) this.#awaited.add(job);
   }
 
+  /** Nobody watches a job any more. */
+  unwatch(job: string): void {
+    this.#active.get(job)?.live.unwatch();
+    this.#awaited.delete(job);
+  }
+
+  /** The relay takes more of a job's live output. */
+  creditLive(job: string, upTo: number): void {
+    this.#active.get(job)?.live.credit(upTo);
+  }
+
+  /** Without a connection nobody watches. */
+  disconnected(): void {
+    for (const { live } of this.#active.values()) live.unwatch();
+  }
+
   /** The key log has changed: jobs that wait are looked at again when their turn comes, so nothing is to be done now but to try. */
   keysChanged(): void {
     this.#startDue();
@@ -182,9 +198,12 @@ export class Jobs {
     const { environment, random, connection, onFault } = this.#options;
     const { job, body } = prepared.runnable;
     const { job: id, readers } = job.manifest;
-    const live = new LiveOutput({ job: id, statement: job.statement, readers }, random, connection);
     this.#queue.hold(body.lock);
     const running = runJob(prepared, environment, (stream, bytes) => live.add(stream, bytes));
+    const live = new LiveOutput(
+      { job: id, statement: job.statement, readers, timeMs: body.limits.timeMs },
+      { random, connection, ticks: () => performance.now(), hold: running.hold },
+    );
     // Sealing to the watchers takes a millisecond, in which the process starts; its output comes in a later turn.
     if (watched) live.watch();
     this.#active.set(id, { running, live });
@@ -198,7 +217,7 @@ export class Jobs {
     { running, live, startedAt }: { running: RunningJob; live: LiveOutput; startedAt: number },
   ): Promise<void> {
     const { outcome, kept, contained, interpreter, interpreterVersion } = await running.done;
-    live.end();
+    const streamed = live.end();
     const { statement, manifest } = job;
     const result = sealResult(kept, { readers: manifest.readers, statement, random: this.#options.random });
     const given = {
@@ -208,6 +227,7 @@ export class Jobs {
       contained,
       ...(interpreter === undefined ? {} : { startedAt, interpreter: interpreter.slice(0, 256) }),
       ...(interpreterVersion === undefined ? {} : { interpreterVersion }),
+      ...(streamed === undefined ? {} : { live: streamed }),
     };
     await this.#finishOnceThereIsRoom(result === undefined ? given : { ...given, result });
     this.#active.delete(manifest.job);

@@ -41,8 +41,22 @@ export const BACKOFF_REFUSED_MS = 15 * 60_000;
 export const CONNECT_TIMEOUT_MS = 20_000;
 /** An answer that takes longer means a broken relay: the connection is made anew. */
 export const ANSWER_TIMEOUT_MS = 60_000;
-/** Live output waits in the socket up to here; beyond it, it is left out and counted. */
-export const MAX_LIVE_BUFFER_BYTES = 256 * 1024;
+/** Live output waits in the socket up to here: little enough that another job's receipt is not long behind it. */
+export const LIVE_BACKLOG_BYTES = 128 * 1024;
+/** Live output that waits to be sent: what two pipes of the largest size hold. More is left out. */
+export const LIVE_WAITING_BYTES = 2 * 1024 * 1024;
+/** After a live frame, what does not fill one is gathered for this long: 25 frames a second of each stream, of four jobs 200. */
+export const LIVE_GATHER_MS = 40;
+/** Credit for less than this is waited out: frames of a few bytes cost more than they carry. */
+export const LIVE_LEAST_BYTES = 1024;
+/** A job is held up this long for watchers who take nothing of its output; then bytes are left out. */
+export const LIVE_STALL_MS = 5_000;
+/** Watchers who take less than this a second miss some: a job is not slowed down further. A bad telephone line takes as much. */
+export const LIVE_SLOWEST_BYTES_PER_SECOND = 64 * 1024;
+/** How often a line that was full is looked at: the kernel takes 128 KiB in less on all but the slowest. */
+export const LIVE_LOOK_MS = 20;
+/** Stopping a job for less is not worth it. */
+export const LIVE_LEAST_HOLD_MS = 100;
 /** Refusals of unsigned bytes that are written to the journal in a minute; beyond it they are only counted. */
 export const MAX_JOURNALED_REFUSALS_PER_MINUTE = 10;
 /** Entries that the journal keeps; the oldest go first, and the chain says from where it is kept. */

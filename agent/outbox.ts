@@ -37,6 +37,8 @@ export type Answer = {
   readonly interpreter?: string;
   readonly interpreterVersion?: string;
   readonly result?: SealedOutput;
+  /** What was streamed while it ran. */
+  readonly live?: NonNullable<Receipt["live"]>;
 };
 
 export type OutboxReceipt = {
@@ -73,6 +75,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       finishedAt: time,
       output: [...(given.result?.output ?? [])],
       ...(given.result === undefined ? {} : { result: given.result.result }),
+      ...(given.live === undefined ? {} : { live: given.live }),
       contained: given.contained,
       ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
       ...(given.interpreterVersion === undefined ? {} : { interpreterVersion: given.interpreterVersion }),

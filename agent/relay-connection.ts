@@ -108,9 +108,9 @@ export class RelayConnection {
     return this.#socket.bufferedAmount;
   }
 
-  /** Sends without an answer; lost where the connection is not open. */
-  send(header: JsonObject, parts: readonly Uint8Array[] = []): void {
-    if (this.isOpen) this.#socket.send(writeFrame(header, parts));
+  /** Sends without an answer; lost where the connection is not open. `onSent` is called once the system has taken it. */
+  send(header: JsonObject, parts: readonly Uint8Array[] = [], onSent?: () => void): void {
+    if (this.isOpen) this.#socket.send(writeFrame(header, parts), (error) => error ?? onSent?.());
   }
 
   /** Sends and waits for the answer. Rejects with `RelayFailure`, or `ConnectionLost` where the connection ends first. */

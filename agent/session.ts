@@ -71,11 +71,14 @@ export class Session {
     this.#ended.abort();
     this.#options.uploads.disconnected();
     this.#options.reports.disconnected();
+    this.#options.jobs.disconnected();
   }
 
   receive(frame: RelayFrame): void {
     const { header, parts } = frame;
+    if (header.type === "live-credit") return this.#options.jobs.creditLive(header.job, header.upTo);
     if (header.type === "watched") return this.#options.jobs.watch(header.job);
+    if (header.type === "unwatched") return this.#options.jobs.unwatch(header.job);
     if (header.type === "job" && this.#pending === 0) return this.#guard(() => this.#takeJob(header, parts));
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     this.#enqueue(() => this.#handle(frame), size);

@@ -2,10 +2,10 @@
 import type { ComposedJob } from "./compose-job.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
+import { joinJob } from "./join-job.ts";
 import { COSIGN_POLL_MS } from "./limits.ts";
 import { foldNames } from "./present/fold.ts";
 import { fetchProposal } from "./proposals.ts";
-import { partAt } from "./relay-client.ts";
 import type { Session } from "./session.ts";
 import type { JobWatch } from "./watch-jobs.ts";
 
@@ -66,28 +66,13 @@ export class AwaitCosign {
 
   /** Watches a job once the relay has it, from where it stands by then. */
   async #join(job: string): Promise<boolean> {
-    const { client } = this.#session;
     try {
-      await client.ask("ok", { type: "watch", jobs: [job] });
+      await joinJob(this.#session, this.#watch, job);
+      return true;
     } catch (error) {
       if (error instanceof Fault && error.code === "job-unknown") return false;
       throw error;
     }
-    await this.#catchUp(job);
-    return true;
-  }
-
-  /** What happened before it was watched, as if it had been told. */
-  async #catchUp(job: string): Promise<void> {
-    const { header, parts } = await this.#session.client.ask("job-record", { type: "read-job", job });
-    const answered = header.deliveries.filter(({ state }) => state === "answered");
-    const receipts = parts.slice(parts.length - answered.length);
-    for (const { device, state, note } of header.deliveries) {
-      const said = note === undefined ? {} : { note };
-      this.#watch.take({ header: { type: "progress", job, device, state, ...said }, parts: [] });
-    }
-    for (const [at, { device }] of answered.entries())
-      this.#watch.take({ header: { type: "receipt-news", job, device }, parts: [partAt(receipts, at)] });
   }
 
   async #isWaiting({ statement }: ComposedJob): Promise<boolean> {

@@ -78,11 +78,20 @@ function jobCommand(world: World, setExitCode: SetExitCode): Command {
     .option("--failed", "of the devices only those that did not succeed, or have not answered")
     .option("--export <dir>", "also write the job and each receipt as files for keybound verify")
     .option("--unlock", "ask for the passphrase, to read what was sealed to your key but not to this client")
-    .action(async (id, options) =>
-      setExitCode(await (await import("./commands/job-show.ts")).showJob(world, id, options)),
-    );
+    .addOption(
+      new Option("--follow", "wait for what has not ended, and show its output as it comes").conflicts([
+        "export",
+        "failed",
+        "unlock",
+      ]),
+    )
+    .action(async (id, { follow, ...options }) => {
+      if (follow === true) setExitCode(await (await import("./commands/job-follow.ts")).followJob(world, id, options));
+      else setExitCode(await (await import("./commands/job-show.ts")).showJob(world, id, options));
+    });
   addExample(show, [
     "keybound job show 3fQx",
+    "keybound job show 3fQx --follow",
     "keybound job show 3fQx --failed",
     "keybound job show 3fQx --export evidence",
   ]);

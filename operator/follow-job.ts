@@ -4,7 +4,8 @@
 //                          \-> refused          taken without an answer: the device's unsigned word
 //          \-> expired                          the relay's word
 //
-// Live output is used only while it comes without a gap; from a gap on, the receipt's output is what counts.
+// Live output goes forward only: what comes a second time or too late is passed over; what was left out shows by the places of
+// what comes after it.
 import type { DeliveryState } from "../protocol/wire.ts";
 import { isKind, type Message } from "./relay-client.ts";
 
@@ -14,7 +15,7 @@ export type Followed = {
   readonly note?: string;
   readonly settled: "no" | "receipt" | "refused" | "expired";
   readonly live: "none" | "open" | "broken";
-  /** Place in the live stream that has to come next. */
+  /** Least place in the live stream that may come next. */
   readonly nextIndex: number;
 };
 
@@ -22,7 +23,6 @@ export type Effect =
   /** The wraps that open the live stream. */
   | { readonly type: "live-opened"; readonly wraps: Uint8Array }
   | { readonly type: "live"; readonly index: number; readonly sealed: Uint8Array }
-  | { readonly type: "live-broken" }
   | { readonly type: "receipt"; readonly envelope: Uint8Array };
 
 export type Step = { readonly after: Followed; readonly effect?: Effect };
@@ -44,14 +44,12 @@ export function step(before: Followed, message: Message): Step {
 
 function live(before: Followed, index: number, part: Uint8Array): Step {
   if (before.live === "broken" || before.settled === "receipt") return { after: before };
-  // A stream begins with its wraps; a late watcher gets them, and then chunks from later on.
+  // A stream begins with its wraps, which come again with a new connection; a late watcher gets them, and then chunks from later on.
   if (index === 0 && before.live === "none") {
     return { after: { ...before, live: "open", nextIndex: 1 }, effect: { type: "live-opened", wraps: part } };
   }
-  if (before.live === "open" && index === before.nextIndex) {
-    return { after: { ...before, nextIndex: index + 1 }, effect: { type: "live", index, sealed: part } };
-  }
-  return { after: { ...before, live: "broken" }, effect: { type: "live-broken" } };
+  if (before.live === "none" || index < before.nextIndex) return { after: before };
+  return { after: { ...before, nextIndex: index + 1 }, effect: { type: "live", index, sealed: part } };
 }
 
 function progressed(before: Followed, { state, note }: { state: DeliveryState; note?: string | undefined }): Followed {

@@ -59,6 +59,14 @@ export const MAX_SYNC_PAGES = 20_000;
 export const MAX_LISTED_DEVICES = 100_000;
 /** Jobs that a search by prefix goes through. */
 export const MAX_SEARCHED_JOBS = 5_000;
+/** Live output of one device that may be on its way to us: what a line of 10 MiB a second holds in a tenth of a second. */
+export const LIVE_WINDOW_BYTES = 1024 * 1024;
+/** And of all devices together. */
+export const LIVE_WINDOWS_BYTES = 4 * 1024 * 1024;
+/** Credits are gathered for this long: many devices stream at once. */
+export const LIVE_TELL_MS = 5;
+/** Output that nobody has read yet: twice what was asked for is a relay that sends more, and is left out. */
+export const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 /** Rows of the live table that a terminal shows; the rest is counted in one line. */
 export const MAX_LIVE_ROWS = 20;
 /** The live table is drawn at most this often. */

@@ -5,6 +5,10 @@ import { buildCli } from "./cli.ts";
 import { report } from "./report.ts";
 import type { World } from "./world.ts";
 
+/** Called when nobody reads standard output any more. */
+const waiting = new Set<() => void>();
+let wasTold = false;
+
 const world: World = {
   now: () => Date.now(),
   random: (bytes) => new Uint8Array(randomBytes(bytes)),
@@ -19,12 +23,18 @@ const world: World = {
     process.on("SIGINT", callback).on("SIGTERM", callback);
     return () => void process.off("SIGINT", callback).off("SIGTERM", callback);
   },
+  onUnread: (callback) => {
+    waiting.add(callback);
+    return () => void waiting.delete(callback);
+  },
 };
 
-// A reader that has had enough, such as `head`, is no failure of ours.
+// A reader that has had enough, such as `head`, is no failure of ours; a command that waits for more says what it leaves.
 process.stdout.on("error", (error) => {
-  if ("code" in error && error.code === "EPIPE") process.exit(0);
-  throw error;
+  if (!("code" in error) || error.code !== "EPIPE") throw error;
+  if (waiting.size === 0 && !wasTold) process.exit(0);
+  wasTold = true;
+  for (const callback of waiting) callback();
 });
 
 buildCli(world, (code) => (process.exitCode = code))

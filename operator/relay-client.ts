@@ -103,6 +103,11 @@ export class RelayClient {
     }
   }
 
+  /** Says something that has no answer; lost where the connection has ended. */
+  tell(header: JsonObject): void {
+    if (this.#ended === undefined) this.#send(header, []);
+  }
+
   /** Pushes that have come and that nobody has listened to yet; they are not handed over again. */
   takePushes(): readonly Message[] {
     return this.#heldPushes.splice(0);

@@ -27,16 +27,18 @@ export function batchOf({ state, now }: Session, jobs: readonly ComposedJob[]): 
   return { ready: jobs.filter(({ needed }) => needed === 1), proposed: jobs.filter(({ needed }) => needed > 1) };
 }
 
+/** `quiet`: watched without live output. */
 export async function submitJobs(
   unlocked: Unlocked,
   jobs: readonly ComposedJob[],
-  { watch, title }: { readonly watch: boolean; readonly title: string },
+  { watch, title }: { readonly watch: boolean | "quiet"; readonly title: string },
 ): Promise<void> {
   const { client, desk } = unlocked.session;
   for (const { manifest, parts } of jobs) {
     const { job, batch, expiresAt, targets } = manifest;
     desk.cache.addSentJob({ job, batch, sent: manifest.issuedAt, label: title, targets: targets.length });
-    await client.ask("ok", { type: "submit", job, batch, expiresAt, targets, watch }, parts);
+    const header = { type: "submit", job, batch, expiresAt, targets, watch: watch !== false };
+    await client.ask("ok", watch === "quiet" ? { ...header, quiet: true } : header, parts);
   }
   await sendCheckpoint(unlocked);
 }

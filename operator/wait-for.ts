@@ -4,16 +4,21 @@ import type { World } from "./world.ts";
 
 export type Patience = Disposable & { readonly signal: AbortSignal };
 
-/** Ends by Ctrl-C or after this time. */
+/** The reason of a signal that ended because nobody reads stdout any more. */
+export const UNREAD = "unread";
+
+/** Ends by Ctrl-C, after this time, or when nobody reads what is written. */
 export function patienceOf(world: World, timeoutMs: number | undefined): Patience {
   const controller = new AbortController();
   const stopListening = world.onInterrupt(() => controller.abort());
+  const stopReading = world.onUnread(() => controller.abort(UNREAD));
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => controller.abort(), timeoutMs);
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
       stopListening();
+      stopReading();
     },
   };
 }

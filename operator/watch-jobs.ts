@@ -8,6 +8,7 @@ import type { RosterDevice } from "../protocol/roster.ts";
 import type { JobManifest } from "../protocol/job.ts";
 import { Fault } from "./fault.ts";
 import { AT_START, type Effect, type Followed, step } from "./follow-job.ts";
+import { LiveCredits } from "./live-credits.ts";
 import { LiveStream } from "./live-stream.ts";
 import { readAnswer, readOutput, verifyChain } from "./read-result.ts";
 import { readerOf } from "./reader.ts";
@@ -31,10 +32,15 @@ export type DeviceResult =
 
 export type Target = { readonly job: string; readonly device: RosterDevice };
 
-/** Who is told while it goes on. `restAfter` is how many bytes of each stream were told as live output. */
+/** Who is told while it goes on. */
 export type Watcher = {
+  /** Wants states and results only. */
+  readonly isQuiet: boolean;
   readonly onState: (target: Target, followed: Followed) => void;
   readonly onOutput: (target: Target, stream: Stream, bytes: Uint8Array) => void;
+  /** Before output: so many bytes of the stream did not come. */
+  readonly onMissed: (target: Target, stream: Stream, bytes: number) => void;
+  /** `told` is the place in each stream up to which it was told as live output. */
   readonly onResult: (target: Target, result: DeviceResult, told: Readonly<Record<Stream, number>>) => void;
 };
 
@@ -60,6 +66,7 @@ export class JobWatch {
   readonly #entries = new Map<string, Entry>();
   readonly #done = Promise.withResolvers<void>();
   readonly #given = new Set<string>();
+  readonly #credits: LiveCredits;
   #left: number;
   #onWaitingNews: () => void = () => undefined;
 
@@ -68,12 +75,19 @@ export class JobWatch {
     this.#watcher = watcher;
     for (const job of jobs) for (const device of job.targets) this.#add(job, device);
     this.#left = this.#entries.size;
+    const { stdout, stderr } = session.desk.world;
+    this.#credits = new LiveCredits((header) => session.client.tell(header), [stdout, stderr], this.#left);
     // Somebody may never wait: a job that could not even be sent.
     this.#done.promise.catch(() => undefined);
     session.client.listen(
       (message) => this.#onPush(message),
       (fault) => this.#done.reject(fault),
     );
+  }
+
+  /** Whether live output is left to the receipts. */
+  get isQuiet(): boolean {
+    return this.#watcher.isQuiet;
   }
 
   /** Resolves when every device has settled, or when `signal` ends the waiting; rejects when the relay is lost. */
@@ -86,6 +100,7 @@ export class JobWatch {
       await Promise.race([this.#done.promise, aborted.promise]);
     } finally {
       signal.removeEventListener("abort", onAbort);
+      this.#credits.end();
     }
   }
 
@@ -152,8 +167,7 @@ export class JobWatch {
   #carryOut(entry: Entry, effect: Effect): void {
     switch (effect.type) {
       case "live-opened":
-        if (!entry.live.open(effect.wraps)) entry.followed = { ...entry.followed, live: "broken" };
-        return;
+        return this.#onOpened(entry, effect.wraps);
       case "live":
         return this.#onLive(entry, effect.index, effect.sealed);
       case "receipt":
@@ -165,11 +179,20 @@ export class JobWatch {
     }
   }
 
+  #onOpened(entry: Entry, wraps: Uint8Array): void {
+    if (this.isQuiet || !entry.live.open(wraps)) entry.followed = { ...entry.followed, live: "broken" };
+    else this.#credits.take(entry.target.job, entry.target.device.device, 0);
+  }
+
   #onLive(entry: Entry, index: number, sealed: Uint8Array): void {
-    const chunk = entry.live.read(index, sealed);
-    if (chunk?.type === "output") return this.#watcher.onOutput(entry.target, chunk.stream, chunk.bytes);
-    // What was left out, or does not open: the receipt's output takes over from here.
-    entry.followed = { ...entry.followed, live: "broken" };
+    const { target, live } = entry;
+    if (this.#credits.isFull) return;
+    const chunk = live.read(index, sealed);
+    // What does not open: the receipt's output takes over from here.
+    if (chunk === undefined) return void (entry.followed = { ...entry.followed, live: "broken" });
+    if (chunk.missed > 0) this.#watcher.onMissed(target, chunk.stream, chunk.missed);
+    this.#watcher.onOutput(target, chunk.stream, chunk.bytes);
+    this.#credits.take(target.job, target.device.device, sealed.length);
   }
 
   async #onReceipt(entry: Entry, envelope: Uint8Array): Promise<void> {
@@ -186,7 +209,7 @@ export class JobWatch {
       const { readers } = job.manifest;
       const reader = readerOf(session.desk.home.access.sealing);
       const output = await readOutput(session, receipt, { readers, reader });
-      if (!live.agreesWith(output)) throw new Fault("output-differs", target.device.name);
+      if (!live.agreesWith(receipt, output)) throw new Fault("output-differs", target.device.name);
       return { type: "answered", receipt, id: read.id, output };
     } catch (error) {
       const isOurs = error instanceof Refusal || (error instanceof Fault && error.code !== "relay-unreachable");

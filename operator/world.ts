@@ -20,6 +20,8 @@ export type World = {
   readonly stderr: Output;
   /** Calls back on each Ctrl-C (or SIGTERM) until the answered function is called. */
   readonly onInterrupt: (callback: () => void) => () => void;
+  /** Calls back when nobody reads stdout any more, until the answered function is called; without any, the program ends. */
+  readonly onUnread: (callback: () => void) => () => void;
 };
 
 /** Whether a person is there to be asked. */

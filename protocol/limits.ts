@@ -125,5 +125,9 @@ export const MAX_PROPOSALS = 64;
 /** Envelopes in one answer. */
 export const PAGE_BYTES = 512 * KIB;
 export const MAX_PAGE = 200;
+/** A first line and a screenful after it, before any credit has come: 256 devices at once put 4 MiB on a client's line. */
+export const LIVE_FIRST_BYTES = 16_384;
+/** Credits in one message: as many as a job has targets. */
+export const MAX_LIVE_CREDITS = 256;
 /** Silence after which a peer is taken for dead; pings come three times as often. */
 export const SILENCE_MS = 60 * SECOND;

@@ -7,7 +7,7 @@ import type { Stream } from "./outcome.ts";
 import type { Receipt, StreamSummary } from "./receipt.ts";
 import { refuse } from "./refusal.ts";
 import { CONTENT_KEY_BYTES, type Random, type SealingPair, unwrapKey, wrapKey, type WrapUse } from "./seal.ts";
-import { openChunk, openStream, sealChunk, sealStream } from "./stream.ts";
+import { openChunk, openStream, sealChunk, sealStream, TAG_BYTES } from "./stream.ts";
 
 const SALT_BYTES = 32;
 
@@ -107,15 +107,17 @@ function cut(plain: Uint8Array, summaries: Receipt["output"]): readonly KeptStre
 
 // --- Live ---
 
+const STREAMS: readonly Stream[] = ["stdout", "stderr"];
 const LIVE_MARK = { stdout: 1, stderr: 2 } as const;
-const SKIPPED_MARK = 3;
-/** Bytes of output in one live chunk: one byte says which stream. */
-export const LIVE_BYTES = CHUNK_BYTES - 1;
+/** Before the bytes: which stream, and how many bytes of it came before. */
+const LIVE_HEAD_BYTES = 9;
+/** Bytes of output in one live chunk. */
+export const LIVE_BYTES = CHUNK_BYTES - LIVE_HEAD_BYTES;
+/** What a live chunk is longer by, sealed, than the output in it. */
+export const LIVE_OVERHEAD_BYTES = LIVE_HEAD_BYTES + TAG_BYTES;
 
-/** What a watcher sees: output as it comes, or how much was left out because the watchers or the line were too slow. */
-export type LiveChunk =
-  | { readonly type: "output"; readonly stream: Stream; readonly bytes: Uint8Array }
-  | { readonly type: "skipped"; readonly bytes: number };
+/** Output as it comes. `offset` is its place in its stream: where it is beyond what came before, bytes were left out. */
+export type LiveChunk = { readonly stream: Stream; readonly offset: number; readonly bytes: Uint8Array };
 
 /** The first part of a live stream: a wrap for each reader, in order. */
 export function openLive(
@@ -134,28 +136,21 @@ export function joinLive(
 }
 
 export function sealLive(contentKey: Uint8Array, index: number, chunk: LiveChunk): Uint8Array {
-  const plain =
-    chunk.type === "output" ? concat(Uint8Array.of(LIVE_MARK[chunk.stream]), chunk.bytes) : skippedBytes(chunk.bytes);
+  const plain = new Uint8Array(LIVE_HEAD_BYTES + chunk.bytes.length);
+  plain[0] = LIVE_MARK[chunk.stream];
+  new DataView(plain.buffer).setBigUint64(1, BigInt(chunk.offset));
+  plain.set(chunk.bytes, LIVE_HEAD_BYTES);
   return sealChunk(contentKey, { index, last: false }, plain);
 }
 
-/** The chunk at this index; `undefined` where it was changed or moved. */
+/** The chunk at this index; `undefined` where it was changed or moved, or is none. */
 export function readLive(contentKey: Uint8Array, index: number, sealed: Uint8Array): LiveChunk | undefined {
   const plain = openChunk(contentKey, { index, last: false }, sealed);
-  const mark = plain?.[0];
-  if (plain === undefined || mark === undefined) return undefined;
-  const rest = plain.subarray(1);
-  if (mark === LIVE_MARK.stdout) return { type: "output", stream: "stdout", bytes: rest };
-  if (mark === LIVE_MARK.stderr) return { type: "output", stream: "stderr", bytes: rest };
-  if (mark !== SKIPPED_MARK || rest.length !== 8) return undefined;
-  return { type: "skipped", bytes: Number(new DataView(rest.buffer, rest.byteOffset, 8).getBigUint64(0)) };
-}
-
-function skippedBytes(bytes: number): Uint8Array {
-  const plain = new Uint8Array(9);
-  plain[0] = SKIPPED_MARK;
-  new DataView(plain.buffer).setBigUint64(1, BigInt(bytes));
-  return plain;
+  if (plain === undefined || plain.length < LIVE_HEAD_BYTES) return undefined;
+  const stream = STREAMS.find((one) => LIVE_MARK[one] === plain[0]);
+  const offset = Number(new DataView(plain.buffer, plain.byteOffset).getBigUint64(1));
+  if (stream === undefined || !Number.isSafeInteger(offset)) return undefined;
+  return { stream, offset, bytes: plain.subarray(LIVE_HEAD_BYTES) };
 }
 
 function wrapToAll(

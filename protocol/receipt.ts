@@ -39,6 +39,11 @@ export const Receipt = v.strictObject({
   output: v.pipe(v.array(StreamSummary), v.maxLength(2)),
   /** The sealed output as uploaded: wraps for the readers, then the stream. Absent where there is none. */
   result: v.exactOptional(v.strictObject({ sha256: Digest, size: Bytes })),
+  /**
+   * What was streamed while it ran: how many frames after the wraps, SHA-256 of the wraps, and of all frames as they were sent,
+   * the wraps first. Absent where nobody watched.
+   */
+  live: v.exactOptional(v.strictObject({ frames: Bytes, wraps: Digest, sha256: Digest })),
   /** Whether the job's whole process tree was seen to end. */
   contained: v.picklist(["yes", "no", "unknown"]),
   /** The interpreter that ran, such as `/usr/bin/bash`. */

@@ -4,7 +4,7 @@ import { primitives } from "#primitives";
 import { concat } from "./bytes.ts";
 import { CHUNK_BYTES } from "./limits.ts";
 
-const TAG_BYTES = 16;
+export const TAG_BYTES = 16;
 const EMPTY = new Uint8Array(0);
 
 /** The place of a chunk in its stream. A content key seals each place once. */

@@ -2,7 +2,7 @@
 // Nothing in a header is believed by a device or an operator's client; envelopes in the parts prove themselves.
 import * as v from "valibot";
 import { Bytes, Digest, Id, LogPlace, Seq, Time, whole } from "./fields.ts";
-import { MAX_OPEN_REQUESTS, MAX_PAGE, MAX_PROPOSALS, MAX_TARGETS } from "./limits.ts";
+import { MAX_LIVE_CREDITS, MAX_OPEN_REQUESTS, MAX_PAGE, MAX_PROPOSALS, MAX_TARGETS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
 import type { JsonObject } from "./strict-json.ts";
 
@@ -73,6 +73,10 @@ const RequestClosed = v.strictObject({
 /** Parts: the job's envelope, this device's wrap, the sealed body. `watched`: somebody waits for live output. */
 const JobDelivery = v.strictObject({ type: v.literal("job"), job: Id, watched: v.boolean() });
 const Watched = v.strictObject({ type: v.literal("watched"), job: Id });
+/** Nobody watches any more. */
+const Unwatched = v.strictObject({ type: v.literal("unwatched"), job: Id });
+/** Bytes of sealed chunks that the device may have sent since it last sent the wraps. Never fewer than were granted before. */
+const LiveCredit = v.strictObject({ type: v.literal("live-credit"), job: Id, upTo: Bytes });
 /** Roster entries about this device, as parts, in order. */
 const DeviceEntries = v.strictObject({ type: v.literal("device-entries") });
 
@@ -119,6 +123,8 @@ const ListDevices = v.strictObject({
 const ReadInventory = v.strictObject({ type: v.literal("read-inventory"), rid, device: Digest });
 /** The relay may drop what it keeps of a device that the roster no longer has. */
 const ForgetDevice = v.strictObject({ type: v.literal("forget-device"), rid, device: Digest });
+/** The watcher wants progress and receipts, and no live output. */
+const Quiet = v.exactOptional(v.literal(true));
 /** Parts: envelope, sealed body, wraps for the targets in their order, wraps for the manifest's readers in their order. */
 const Submit = v.strictObject({
   type: v.literal("submit"),
@@ -128,8 +134,19 @@ const Submit = v.strictObject({
   expiresAt: Time,
   targets: v.pipe(v.array(Digest), v.minLength(1), v.maxLength(MAX_TARGETS)),
   watch: v.boolean(),
+  quiet: Quiet,
 });
-const Watch = v.strictObject({ type: v.literal("watch"), rid, jobs: v.pipe(v.array(Id), v.maxLength(MAX_PAGE)) });
+const Watch = v.strictObject({
+  type: v.literal("watch"),
+  rid,
+  jobs: v.pipe(v.array(Id), v.maxLength(MAX_PAGE)),
+  quiet: Quiet,
+});
+/** Bytes of sealed chunks of a device that this client takes in all since it began to watch the job. Without an answer. */
+const TakeLive = v.strictObject({
+  type: v.literal("take-live"),
+  credits: v.pipe(v.array(v.strictObject({ job: Id, device: Digest, upTo: Bytes })), v.maxLength(MAX_LIVE_CREDITS)),
+});
 const ListJobs = v.strictObject({ type: v.literal("list-jobs"), rid, before: v.exactOptional(Time) });
 const ReadJob = v.strictObject({ type: v.literal("read-job"), rid, job: Id });
 const ListReceipts = v.strictObject({ type: v.literal("list-receipts"), rid, device: Digest, from: Seq });
@@ -272,6 +289,7 @@ export const FromOperator = v.variant("type", [
   ForgetDevice,
   Submit,
   Watch,
+  TakeLive,
   ListJobs,
   ReadJob,
   ListReceipts,
@@ -297,6 +315,8 @@ export const ToDevice = v.variant("type", [
   CheckpointNews,
   JobDelivery,
   Watched,
+  Unwatched,
+  LiveCredit,
   DeviceEntries,
 ]);
 export const ToOperator = v.variant("type", [

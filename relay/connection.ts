@@ -70,9 +70,13 @@ export class Connection {
     this.#closing.push(listener);
   }
 
-  /** Whether so much is unsent that live output should be left out. */
+  get unsentBytes(): number {
+    return this.#options.socket.bufferedAmount;
+  }
+
+  /** Whether so much is unsent that it is not read, and told nothing that it can do without. */
   get isSlow(): boolean {
-    return this.#options.socket.bufferedAmount > SLOW_PEER_BYTES;
+    return this.unsentBytes > SLOW_PEER_BYTES;
   }
 
   get isOpen(): boolean {

@@ -1,6 +1,7 @@
 // A device that has logged in, and the jobs that are on their way to it: sent in order, at most eight not yet taken.
+import { Bucket } from "./bucket.ts";
 import type { Connection } from "./connection.ts";
-import { MAX_IN_FLIGHT } from "./limits.ts";
+import { LIVE_BURST_BYTES, LIVE_BYTES_PER_SECOND, MAX_IN_FLIGHT } from "./limits.ts";
 import type { Store } from "./store.ts";
 import type { DeviceKey } from "./store-devices.ts";
 import type { Queued } from "./store-jobs.ts";
@@ -15,6 +16,7 @@ export class DeviceSession {
   readonly #store: Store;
   readonly #inFlight = new Set<string>();
   readonly #known = new Set<string>();
+  #live: Bucket | undefined;
   #sentTo = 0;
   /** Whether its enrolment is stored; until then it gets no jobs. */
   enrolled: boolean;
@@ -52,6 +54,17 @@ export class DeviceSession {
   /** The job needs no more room. */
   settle(job: string): void {
     this.#inFlight.delete(job);
+  }
+
+  /** The device has sent this much live output. */
+  paceLive(bytes: number, nowMs: number): void {
+    this.#live ??= new Bucket({ burst: LIVE_BURST_BYTES, perSecond: LIVE_BYTES_PER_SECOND }, nowMs);
+    this.#live.take(bytes, nowMs);
+  }
+
+  /** Milliseconds until it has paid for that, and may be told to send more. */
+  liveWaitMs(nowMs: number): number {
+    return this.#live === undefined ? 0 : this.#live.waitMs(this.#live.take(0, nowMs));
   }
 
   /** Whether the job was ever for this device. */

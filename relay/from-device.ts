@@ -11,13 +11,8 @@ import { FromDevice, readHeader } from "../protocol/wire.ts";
 import { answering, partOf, storingIfPossible } from "./answer.ts";
 import { dispatch, tellProgress } from "./deliver.ts";
 import type { DeviceSession } from "./device-session.ts";
-import {
-  MAX_FOREIGN_RECEIPTS,
-  MAX_LIVE_HEAD_BYTES,
-  MAX_NOTE_CHARS,
-  MAX_PENDING_DEVICES,
-  MAX_RECEIPT_ENVELOPE_BYTES,
-} from "./limits.ts";
+import { MAX_FOREIGN_RECEIPTS, MAX_NOTE_CHARS, MAX_PENDING_DEVICES, MAX_RECEIPT_ENVELOPE_BYTES } from "./limits.ts";
+import { forwardLive } from "./live.ts";
 import { answerLog, sendAboutDevice, sendCheckpoints } from "./logs.ts";
 import type { Relay } from "./relay.ts";
 import { storeReport } from "./reports.ts";
@@ -51,6 +46,9 @@ function begin(relay: Relay, session: DeviceSession): void {
   storingIfPossible(relay, session.connection, () => relay.store.receipts.dropUploads(session.key));
   sendAboutDevice(relay, session);
   sendCheckpoints(relay, session.connection, session.tenant);
+  for (const job of session.tenant.hub.streams.jobsOf(session.device)) {
+    if (session.tenant.hub.isWatched(job)) session.connection.send({ type: "watched", job });
+  }
   dispatch(relay, session);
 }
 
@@ -80,7 +78,7 @@ function act(relay: Relay, session: DeviceSession, frame: Frame): void {
     case "taken":
       return take(relay, session, header);
     case "live":
-      return forwardLive(session, { header, bytes: partOf(frame) });
+      return forwardLive(relay, session, { header, bytes: partOf(frame) });
     case "result-part":
       storePart(relay, session, { header, bytes: partOf(frame) });
       return session.connection.send({ type: "ok", rid: header.rid });
@@ -126,22 +124,6 @@ function take(relay: Relay, session: DeviceSession, { job, refused }: From<"take
   dispatch(relay, session);
 }
 
-/** To those who watch, and to nobody else; a watcher that is slow misses it and sees so by the index. */
-function forwardLive(
-  session: DeviceSession,
-  { header: { job, index }, bytes }: { header: From<"live">; bytes: Uint8Array },
-): void {
-  const { device, tenant } = session;
-  if (!session.isTarget(job)) return;
-  if (index === 0) {
-    if (bytes.length > MAX_LIVE_HEAD_BYTES) throw refuse("frame-form", `wraps of ${bytes.length} bytes`);
-    tenant.hub.keepLiveHead({ device, job, wraps: bytes.slice() });
-  }
-  for (const { connection } of tenant.hub.watchersOf(job)) {
-    if (!connection.isSlow) connection.send({ type: "live-news", job, device, index }, [bytes]);
-  }
-}
-
 /**
  * Keeps a receipt as the device's key signed it. What it says is for operators to judge: a newer device's outcomes pass
  * through an older relay.
@@ -166,7 +148,7 @@ function storeReceipt(
   checkRoom(relay, session, { job, bytes });
   relay.store.receipts.add({ ...key, job, seq, bytes, now: relay.now() }, uploadFor(relay, session, job));
   connection.send({ type: "ok", rid });
-  tenant.hub.dropLiveHead(device, job);
+  tenant.hub.streams.drop(device, job);
   for (const watcher of tenant.hub.watchersOf(job))
     watcher.connection.send({ type: "receipt-news", job, device }, [bytes]);
   tellProgress(tenant, { job, device, state: "answered", note: undefined });

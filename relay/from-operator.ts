@@ -8,6 +8,7 @@ import { append } from "./append.ts";
 import { answerDevices, answerInventory, forgetDevice } from "./devices.ts";
 import { answerJob, answerJobs, answerReceipts, answerResult } from "./jobs.ts";
 import { answerRequests, rejectRequest } from "./key-requests.ts";
+import { takeLive } from "./live.ts";
 import { answerLog, sendCheckpoints } from "./logs.ts";
 import { offerApproval } from "./offers.ts";
 import type { OperatorSession } from "./operator-session.ts";
@@ -62,6 +63,8 @@ function act(relay: Relay, session: OperatorSession, frame: Frame): void {
       return submit(relay, session, { header, parts: frame.parts });
     case "watch":
       return watchJobs(relay, session, header);
+    case "take-live":
+      return takeLive(relay, session, header);
     case "list-jobs":
       return answerJobs(relay, session, header);
     case "read-job":

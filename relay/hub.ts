@@ -4,7 +4,7 @@ import { refuse } from "../protocol/refusal.ts";
 import type { LogName } from "../protocol/wire.ts";
 import type { DeviceSession } from "./device-session.ts";
 import type { NewcomerSession } from "./newcomer-session.ts";
-import { MAX_LIVE_HEADS } from "./limits.ts";
+import { LiveStreams } from "./live-streams.ts";
 import type { OperatorSession } from "./operator-session.ts";
 import type { StoredRequest } from "./store-requests.ts";
 import type { Trouble } from "./trouble.ts";
@@ -14,9 +14,8 @@ export class Hub {
   readonly operators = new Set<OperatorSession>();
   /** By the thumbprint of the key that logged in. */
   readonly newcomers = new Map<string, NewcomerSession>();
+  readonly streams = new LiveStreams();
   readonly #watchers = new Map<string, Set<OperatorSession>>();
-  /** The first frame of each live stream that runs, by device and job. */
-  readonly #liveHeads = new Map<string, Map<string, Uint8Array>>();
 
   // --- Watchers ---
 
@@ -37,8 +36,14 @@ export class Hub {
     return this.#watchers.get(job) ?? [];
   }
 
+  /** Of those who watch a job, who wants its live output. */
+  liveWatchersOf(job: string): readonly OperatorSession[] {
+    return [...this.watchersOf(job)].filter(({ live }) => live.has(job));
+  }
+
+  /** Whether somebody waits for a job's live output. */
   isWatched(job: string): boolean {
-    return this.#watchers.has(job);
+    return this.liveWatchersOf(job).length > 0;
   }
 
   /** Whether a job was sent to a device that is here, which has not said that it took it. */
@@ -50,28 +55,16 @@ export class Hub {
   forget(session: OperatorSession): void {
     this.operators.delete(session);
     this.unwatch(session.watched, session);
+    this.streams.leave(session, session.live);
+    for (const job of session.live) if (!this.isWatched(job)) this.#tellUnwatched(job);
     for (const newcomer of this.newcomers.values()) newcomer.forgetOffers(session);
   }
 
-  // --- Live streams ---
-
-  keepLiveHead({ device, job, wraps }: { device: string; job: string; wraps: Uint8Array }): void {
-    const heads = this.#liveHeads.get(device) ?? new Map<string, Uint8Array>();
-    this.#liveHeads.set(device, heads);
-    heads.delete(job);
-    const [oldest] = heads.keys();
-    if (heads.size >= MAX_LIVE_HEADS && oldest !== undefined) heads.delete(oldest);
-    heads.set(job, wraps);
-  }
-
-  liveHead(device: string, job: string): Uint8Array | undefined {
-    return this.#liveHeads.get(device)?.get(job);
-  }
-
-  dropLiveHead(device: string, job: string): void {
-    const heads = this.#liveHeads.get(device);
-    heads?.delete(job);
-    if (heads?.size === 0) this.#liveHeads.delete(device);
+  /** Devices that stream a job do so for nobody. */
+  #tellUnwatched(job: string): void {
+    for (const device of this.streams.devicesOf(job)) {
+      this.devices.get(device)?.connection.send({ type: "unwatched", job });
+    }
   }
 
   // --- Pushes ---

@@ -42,17 +42,24 @@ export const MAX_HTTP_HEADER_BYTES = 8 * KIB;
 
 // --- After it ---
 
-/** Messages: a device streams live output in chunks of 64 KiB, so this is 12 MiB a second. */
+/** Messages: a device streams live output in chunks of 64 KiB, at most 160 a second; the rest is for its receipts and results. */
 export const MESSAGE_BURST = 1000;
 export const MESSAGES_PER_SECOND = 200;
 /** A peer over its rate is read more slowly; one that is this many messages over it (in one read of its socket) is ended. */
 export const MAX_MESSAGE_DEBT = 4000;
 export const BYTE_BURST = 64 * MIB;
 export const BYTES_PER_SECOND = 16 * MIB;
-/** Unsent bytes from which on a peer is not read, so that it cannot ask faster than it takes answers, and misses live output. */
+/** Unsent bytes from which on a peer is not read, so that it cannot ask faster than it takes answers. */
 export const SLOW_PEER_BYTES = MIB;
 /** Unsent bytes at which a peer is ended: a full flight of jobs (8 of 1.2 MiB) fits. */
 export const MAX_UNSENT_BYTES = 16 * MIB;
+/** Live output that a device may send at once, and a second in the long run; below its rates above, so that its receipts need not wait. */
+export const LIVE_BURST_BYTES = 32 * MIB;
+export const LIVE_BYTES_PER_SECOND = 10 * MIB;
+/** A watcher that took nothing for this long holds up the others no more. A device gives up on all of them two seconds later. */
+export const LIVE_LAG_MS = 3 * SECOND;
+/** Unsent bytes from which on a watcher misses live output, whatever it said that it takes: half of what ends it. */
+export const LIVE_MISS_BYTES = 8 * MIB;
 /** Clients at once of one tenant's operators. */
 export const MAX_OPERATOR_SESSIONS = 1000;
 /** Jobs that one client watches at once: forty thousand devices at 256 a job are 160. */

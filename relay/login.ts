@@ -102,7 +102,7 @@ function logIn(relay: Relay, connection: Connection, frame: Frame): void {
   if (tenant.hub.operators.size >= MAX_OPERATOR_SESSIONS) {
     throw new Trouble("quota", `${MAX_OPERATOR_SESSIONS} clients of this tenant`);
   }
-  serveOperator(relay, { connection, tenant, operatorKey, endsAt, watched: new Set() });
+  serveOperator(relay, { connection, tenant, operatorKey, endsAt, watched: new Set(), live: new Set() });
 }
 
 type DeviceLogin = {

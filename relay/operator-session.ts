@@ -11,6 +11,8 @@ export type OperatorSession = {
   /** When a client's access ends; absent where the operator's own key logged in. */
   readonly endsAt: number | undefined;
   readonly watched: Set<string>;
+  /** Of these, jobs whose live output it takes. */
+  readonly live: Set<string>;
 };
 
 /** Throws `signer-role` unless the client is an admin's, as the log has it now. */

@@ -19,6 +19,8 @@ export type Relay = {
   readonly names: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** A monotonic clock. */
+  readonly ticks: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: Log;
   readonly metrics: Metrics;

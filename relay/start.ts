@@ -145,7 +145,7 @@ function relayOf(
 ) {
   const names: string[] = [];
   const tenants = new Tenants(parts.store);
-  return { ...parts, tenants, diallers: new Diallers(ticks), names, now, random, log, quotaBytes };
+  return { ...parts, tenants, diallers: new Diallers(ticks), names, now, ticks, random, log, quotaBytes };
 }
 
 function checkPlain({ listen, certificate, behindTlsProxy }: RelayOptions): void {

@@ -33,7 +33,7 @@ export function submit(relay: Relay, session: OperatorSession, submission: Submi
   const isNew = checkNew(relay, job);
   if (isNew && tenant.state.closed) throw refuse("tenant-closed", "no device takes a job any more");
   if (isNew) checkTargets(relay, tenant, job);
-  if (submission.header.watch) addWatches(session, [job.job]);
+  if (submission.header.watch) addWatches(session, { jobs: [job.job], quiet: submission.header.quiet });
   const wasProposed = isNew && relay.store.jobs.add(job);
   connection.send({ type: "ok", rid: submission.header.rid });
   if (wasProposed) tenant.hub.announceWaiting();

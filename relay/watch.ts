@@ -5,11 +5,15 @@ import type { OperatorSession } from "./operator-session.ts";
 import type { Relay } from "./relay.ts";
 import { Trouble } from "./trouble.ts";
 
+/** `quiet`: without live output. */
+type Watching = { readonly jobs: readonly string[]; readonly quiet?: true | undefined };
+
 /** Throws `quota` where a client watches as many jobs as it may. */
-export function addWatches(session: OperatorSession, jobs: readonly string[]): void {
-  const { tenant, watched } = session;
+export function addWatches(session: OperatorSession, { jobs, quiet }: Watching): void {
+  const { tenant, watched, live } = session;
   const added = jobs.filter((job) => !watched.has(job));
   if (watched.size + added.length > MAX_WATCHES) throw new Trouble("quota", `${MAX_WATCHES} watched jobs`);
+  if (quiet !== true) for (const job of jobs) live.add(job);
   for (const job of added) {
     watched.add(job);
     tenant.hub.watch(job, session);
@@ -20,20 +24,23 @@ export function addWatches(session: OperatorSession, jobs: readonly string[]): v
 export function watchJobs(
   { store }: Relay,
   session: OperatorSession,
-  { rid, jobs }: Extract<FromOperator, { type: "watch" }>,
+  { rid, jobs, quiet }: Extract<FromOperator, { type: "watch" }>,
 ): void {
   const { tenant, connection } = session;
   for (const job of jobs) if (!store.jobs.has({ n: tenant.n, job })) throw new Trouble("job-unknown", job);
-  addWatches(session, jobs);
+  addWatches(session, { jobs, quiet });
   connection.send({ type: "ok", rid });
-  for (const job of jobs) joinLive({ store }, session, job);
+  if (quiet !== true) for (const job of jobs) joinLive({ store }, session, job);
 }
 
-function joinLive({ store }: Pick<Relay, "store">, { tenant, connection }: OperatorSession, job: string): void {
+function joinLive({ store }: Pick<Relay, "store">, session: OperatorSession, job: string): void {
+  const { tenant, connection } = session;
   for (const { device, state } of store.jobs.deliveries({ n: tenant.n, job })) {
     const target = tenant.hub.devices.get(device);
     if (state === "taken" || target?.isInFlight(job) === true) target?.connection.send({ type: "watched", job });
-    const head = tenant.hub.liveHead(device, job);
-    if (head !== undefined) connection.send({ type: "live-news", job, device, index: 0 }, [head]);
+    const stream = tenant.hub.streams.find(device, job);
+    if (stream === undefined) continue;
+    stream.flow.join(session);
+    connection.send({ type: "live-news", job, device, index: 0 }, [stream.wraps]);
   }
 }

@@ -17,6 +17,7 @@ import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { type InterpreterVersions, soon } from "./interpreter-version.ts";
 import { KeptOutput } from "./kept-output.ts";
 import { type Launch, launchOf } from "./launch.ts";
+import { Pipes } from "./pipes.ts";
 import { placeSource, type Source } from "./source-file.ts";
 
 /** The machine as far as running a job needs it. */
@@ -52,8 +53,11 @@ export type RunningJob = {
   readonly done: Promise<RunResult>;
   /** Ends the job's tree; the first cause that ends a job is its outcome. */
   readonly end: (by: EndCause) => void;
+  /** Stops reading what the job writes, so that it stops when its pipes are full; or goes on. After its exit all is read. */
+  readonly hold: (isHeld: boolean) => void;
 };
 
+/** The bytes are the reader's own from then on. */
 export type OnOutput = (stream: Stream, bytes: Uint8Array) => void;
 
 /** Throws `shell-absent`, `user-denied` or `platform-lacks`. */
@@ -72,13 +76,19 @@ export function prepareJob(runnable: Runnable<"run">, environment: RunEnvironmen
 /** Starts the job. Its failure to start is an outcome as well; `done` does not reject. */
 export function runJob(prepared: PreparedJob, environment: RunEnvironment, onOutput: OnOutput): RunningJob {
   const stop = Promise.withResolvers<Outcome>();
-  return { done: run(prepared, { environment, onOutput, stop }), end: (by) => stop.resolve({ type: "cancelled", by }) };
+  const pipes = new Pipes();
+  return {
+    done: run(prepared, { environment, onOutput, stop, pipes }),
+    end: (by) => stop.resolve({ type: "cancelled", by }),
+    hold: (isHeld) => pipes.hold(isHeld),
+  };
 }
 
 type RunContext = {
   readonly environment: RunEnvironment;
   readonly onOutput: OnOutput;
   readonly stop: PromiseWithResolvers<Outcome>;
+  readonly pipes: Pipes;
 };
 
 async function run(prepared: PreparedJob, context: RunContext): Promise<RunResult> {
@@ -154,7 +164,7 @@ function leastSure(contained: readonly Receipt["contained"][]): Receipt["contain
 async function runAs(
   account: Account,
   index: number,
-  { prepared, environment, kept, onOutput, stop }: TurnContext,
+  { prepared, environment, kept, onOutput, stop, pipes }: TurnContext,
 ): Promise<Ended> {
   const { body, job } = prepared.runnable;
   const name = index === 0 ? job.manifest.job : `${job.manifest.job}.${index}`;
@@ -166,6 +176,7 @@ async function runAs(
     for (const text of texts) text.release();
     const first = firstCause(child, { stop, fault: account.ids === undefined ? undefined : changeFault(child) });
     const closed = collect(child, kept, onOutput);
+    pipes.of(child);
     feed(child, body.stdin);
     const outcome = await first;
     if (child.pid !== undefined) await endAll(enclosure, child, closed);
@@ -241,10 +252,8 @@ async function collect(child: ChildProcess, [stdout, stderr]: Kept, onOutput: On
   child.once("close", () => closed.resolve());
   child.once("error", () => closed.resolve());
   const listen = (stream: Stream, keep: KeptOutput) => (chunk: Buffer) => {
-    // A copy: the pipe's buffer is larger than the chunk and would be held with it.
-    const bytes = new Uint8Array(chunk);
-    keep.add(bytes);
-    onOutput(stream, bytes);
+    keep.add(chunk);
+    onOutput(stream, chunk);
   };
   child.stdout?.on("data", listen("stdout", stdout));
   child.stderr?.on("data", listen("stderr", stderr));

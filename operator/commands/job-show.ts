@@ -39,7 +39,7 @@ export type ShowOptions = CommonOptions & {
 type Delivery = { readonly device: string; readonly state: Followed["delivery"]; readonly note?: string | undefined };
 
 /** What the relay keeps of a job, with the manifest verified. */
-type JobRecord = SignedJob & {
+export type JobRecord = SignedJob & {
   readonly submittedAt: number;
   readonly envelope: Uint8Array;
   readonly work: JobWork | Refusal;
@@ -74,7 +74,8 @@ async function openReaders(desk: Desk, unlock: boolean): Promise<{ session: Sess
   return { session, own: [client, keys] };
 }
 
-async function readRecord(session: Session, job: string, own: readonly Reader[]): Promise<JobRecord> {
+/** What the relay keeps of a job. Throws where it is not what was signed. */
+export async function readRecord(session: Session, job: string, own: readonly Reader[]): Promise<JobRecord> {
   const { header, parts } = await session.client.ask("job-record", { type: "read-job", job });
   const [envelope, sealed] = [partAt(parts, 0), partAt(parts, 1)];
   const signed = readSignedJob(readEnvelopeOf("job", envelope), session.state);
@@ -108,7 +109,7 @@ async function endedOf(session: Session, { record, delivery, own }: Reading): Pr
   const { device: id, state, note } = delivery;
   const device = session.roster.devices.get(id);
   const followed = { ...AT_START, delivery: state, ...(note === undefined ? {} : { note }) };
-  const target = { job: record.manifest.job, device: device ?? removedDevice(id) };
+  const target = { job: record.manifest.job, device: deviceOf(session, id) };
   return { target, followed, result: await resultOf(session, { record, delivery, own }, device) };
 }
 
@@ -146,7 +147,11 @@ async function answerOf(session: Session, { record, envelope, own, device }: Ans
   }
 }
 
-/** Stands for a device that the roster no longer has: only its id is known. */
+/** A device as the roster has it; one that it no longer has by its id only. */
+export function deviceOf(session: Session, device: string): RosterDevice {
+  return session.roster.devices.get(device) ?? removedDevice(device);
+}
+
 function removedDevice(device: string): RosterDevice {
   return { device, sig: "", enc: "", name: shortId(device), class: "", request: "", since: 0 };
 }

@@ -9,13 +9,14 @@ import { Fault } from "../fault.ts";
 import { exitCodeOf, passingExitCode } from "../passed-exit-code.ts";
 import { resultJson } from "../present/result-json.ts";
 import { hasSucceeded } from "../present/result-words.ts";
-import { type Ended, linesView, type RunView, silentView, singleView } from "../present/run-view.ts";
+import type { Ended } from "../present/run-view.ts";
 import { span } from "../present/span.ts";
+import { viewFor } from "../present/view-for.ts";
 import { type BodyOptions, jobTitle, type Program, readBodyOptions, readProgram } from "../run-request.ts";
 import { type Batch, batchOf, missingWords, proposeJobs, submitJobs } from "../send-jobs.ts";
 import type { Session } from "../session.ts";
 import { openUnlocked, type Unlocked } from "../unlock.ts";
-import { patienceOf } from "../wait-for.ts";
+import { patienceOf, UNREAD } from "../wait-for.ts";
 import { JobWatch, type Target } from "../watch-jobs.ts";
 import type { World } from "../world.ts";
 
@@ -138,13 +139,15 @@ async function sendAndWait(
   const cosigning = new AwaitCosign(session, watch, batch.proposed);
   using patience = patienceOf(world, options.waitTimeout);
   try {
-    if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: true, title: jobTitle(body) });
+    const watched = view.isQuiet ? "quiet" : true;
+    if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: watched, title: jobTitle(body) });
     await Promise.all([watch.settled(patience.signal), cosigning.settled(patience.signal)]);
   } catch (error) {
     throw withJob(error, jobs);
   } finally {
     view.finish(watch.results);
   }
+  if (patience.signal.reason === UNREAD) say(world, "nobody reads the output any more; the job goes on");
   for (const job of cosigning.waiting) say(world, missingWords(session, job));
   const code = conclude(session.desk, watch.results, { batch, cosigning });
   return options.exitCode === true ? exitCodeOf(watch.results[0]?.result) : code;
@@ -152,14 +155,6 @@ async function sendAndWait(
 
 function targetsOf({ manifest, targets }: ComposedJob): readonly Target[] {
   return targets.map((device) => ({ job: manifest.job, device }));
-}
-
-async function viewFor(world: World, { json }: RunOptions, targets: readonly Target[]): Promise<RunView> {
-  if (json === true) return silentView();
-  if (targets.length === 1) return singleView(world);
-  if (world.stdout.isTTY !== true || world.stderr.isTTY !== true) return linesView(world);
-  const { liveView } = await import("../present/live-view.ts");
-  return liveView(world, targets);
 }
 
 type Concluded = { readonly batch: Batch; readonly cosigning: AwaitCosign };

@@ -14,7 +14,9 @@ export function liveView(world: World, targets: readonly Target[]): RunView {
   const timer = setInterval(() => draw(frame(states, results)), DRAW_EVERY_MS);
   return {
     onState: ({ device }, { delivery }) => void states.set(device.name, stateWord(delivery)),
-    onOutput: ({ device }) => void states.set(device.name, "running"),
+    isQuiet: true,
+    onOutput: () => undefined,
+    onMissed: () => undefined,
     onResult: ({ device }, result) => {
       states.set(device.name, resultWords(result));
       results.set(device.name, result);

@@ -24,8 +24,10 @@ const STREAMS: readonly Stream[] = ["stdout", "stderr"];
 export function singleView(world: World): RunView {
   const writers = { stdout: new RawWriter(world.stdout), stderr: new RawWriter(world.stderr) };
   return {
+    isQuiet: false,
     onState: () => undefined,
     onOutput: (_target, stream, bytes) => writers[stream].write(bytes),
+    onMissed: (target, stream, bytes) => sayMissed(world, target, { stream, bytes }),
     onResult: (target, result, told) => {
       for (const kept of outputOf(result)) sayLeft(world, target, writers[kept.stream].finish(kept, told[kept.stream]));
       for (const stream of STREAMS) writers[stream].endLine();
@@ -46,8 +48,13 @@ export function linesView(world: World): RunView {
     return own;
   };
   return {
+    isQuiet: false,
     onState: () => undefined,
     onOutput: (target, stream, bytes) => writersOf(target)[stream].write(bytes),
+    onMissed: (target, stream, bytes) => {
+      writersOf(target)[stream].endLine();
+      sayMissed(world, target, { stream, bytes });
+    },
     onResult: (target, result, told) => {
       const own = writersOf(target);
       for (const kept of outputOf(result)) sayLeft(world, target, own[kept.stream].finish(kept, told[kept.stream]));
@@ -61,9 +68,11 @@ export function linesView(world: World): RunView {
   };
 }
 
+function nothing(): void {}
+
 /** For a script that reads JSON: nothing until the end. */
 export function silentView(): RunView {
-  return { onState: () => undefined, onOutput: () => undefined, onResult: () => undefined, finish: () => undefined };
+  return { isQuiet: true, onState: nothing, onOutput: nothing, onMissed: nothing, onResult: nothing, finish: nothing };
 }
 
 /** Equal results together, each under a line with its devices' names. */
@@ -94,6 +103,14 @@ function sayResult(world: World, { device }: Target, result: DeviceResult): void
   say(world, coloured(world, world.stderr, { as: "red", text }));
   const hint = resultHint(result);
   if (hint !== undefined) say(world, `hint: ${hint}`);
+}
+
+function sayMissed(
+  world: World,
+  { device }: Target,
+  { stream, bytes }: { readonly stream: Stream; readonly bytes: number },
+): void {
+  say(world, `${device.name}: ${bytes} bytes of ${stream} are left out here`);
 }
 
 function sayLeft(world: World, { device }: Target, left: number): void {

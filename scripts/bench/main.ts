@@ -18,6 +18,7 @@ import { manyJobs } from "./many-jobs.ts";
 import { asMarkdown, digits } from "./numbers.ts";
 import { killAll } from "./programs.ts";
 import { relayLoad } from "./relay-load.ts";
+import { stream } from "./stream.ts";
 
 const benchmarks = {
   job: jobLatency,
@@ -27,6 +28,7 @@ const benchmarks = {
   relay: relayLoad,
   many: manyJobs,
   log: longLog,
+  stream,
 } as const;
 
 async function main(names: readonly string[]): Promise<void> {
@@ -74,6 +76,7 @@ function worldIn(folder: string): World {
     stdout: nowhere(),
     stderr: nowhere(),
     onInterrupt: () => () => undefined,
+    onUnread: () => () => undefined,
   };
 }
 

@@ -2,7 +2,7 @@
 import { type BodyFields, type ComposedJob, composeJobs } from "../../operator/compose-job.ts";
 import type { Message } from "../../operator/relay-client.ts";
 import type { Unlocked } from "../../operator/unlock.ts";
-import { JobWatch } from "../../operator/watch-jobs.ts";
+import { JobWatch, type Watcher } from "../../operator/watch-jobs.ts";
 import { DEFAULT_JOB_LIFETIME_MS, DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES } from "../../protocol/limits.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 
@@ -38,7 +38,7 @@ export async function timeJob(unlocked: Unlocked, device: RosterDevice): Promise
     if (header.type === "receipt-news") receipt = since();
   });
   held.use(seeing);
-  const watch = watchOf(unlocked, jobs, () => (firstOutput = since()));
+  const watch = watchOf(unlocked, jobs, { onOutput: () => (firstOutput = since()) });
   await submit(unlocked, jobs);
   stored = since();
   await watch.settled(AbortSignal.timeout(PATIENCE_MS));
@@ -55,12 +55,41 @@ export async function timeJobs(
   const start = performance.now();
   const made = await Promise.all(Array.from({ length: count }, () => compose(unlocked, devices)));
   const jobs = made.flat();
-  const watch = watchOf(unlocked, jobs, () => undefined);
+  const watch = watchOf(unlocked, jobs, {});
   await submit(unlocked, jobs);
   await watch.settled(AbortSignal.timeout(PATIENCE_MS));
   const ms = performance.now() - start;
   expectAnswered(watch);
   return ms;
+}
+
+export type Followed = {
+  /** What came first as live output, and when. */
+  readonly first: { readonly atMs: number; readonly bytes: Uint8Array };
+  /** Bytes of live output in all. */
+  readonly size: number;
+};
+
+/** Runs a script to its verified receipt, and takes its live output unless `isQuiet`. */
+export async function followJob(
+  unlocked: Unlocked,
+  device: RosterDevice,
+  { source, isQuiet = false }: { readonly source: string; readonly isQuiet?: boolean },
+): Promise<Followed> {
+  const jobs = await compose(unlocked, [device], source);
+  let first: Followed["first"] | undefined;
+  let size = 0;
+  const watch = watchOf(unlocked, jobs, {
+    isQuiet,
+    onOutput: (_target, _stream, bytes) => {
+      first ??= { atMs: performance.timeOrigin + performance.now(), bytes: bytes.slice(0, 64) };
+      size += bytes.length;
+    },
+  });
+  await submit(unlocked, jobs, isQuiet);
+  await watch.settled(AbortSignal.timeout(PATIENCE_MS));
+  expectAnswered(watch);
+  return { first: first ?? { atMs: 0, bytes: new Uint8Array(0) }, size };
 }
 
 /** The devices of the roster in the order of their admission. */
@@ -71,11 +100,12 @@ export function rosterDevices({ session }: Unlocked): readonly RosterDevice[] {
 export function compose(
   { session, keys }: Unlocked,
   targets: readonly RosterDevice[],
+  source = SCRIPT,
 ): Promise<readonly ComposedJob[]> {
   const { home, world } = session.desk;
   const body: BodyFields = {
     shell: "sh",
-    source: SCRIPT,
+    source,
     args: [],
     env: [],
     user: { as: "system" },
@@ -95,14 +125,22 @@ export function compose(
   );
 }
 
-function watchOf({ session }: Unlocked, jobs: readonly ComposedJob[], onOutput: () => void): JobWatch {
+function watchOf({ session }: Unlocked, jobs: readonly ComposedJob[], over: Partial<Watcher>): JobWatch {
   const watched = jobs.map((job) => ({ ...job, outputBytes: DEFAULT_OUTPUT_BYTES }));
-  return new JobWatch(session, watched, { onState: () => undefined, onOutput, onResult: () => undefined });
+  return new JobWatch(session, watched, {
+    isQuiet: false,
+    onState: () => undefined,
+    onOutput: () => undefined,
+    onMissed: () => undefined,
+    onResult: () => undefined,
+    ...over,
+  });
 }
 
-async function submit({ session }: Unlocked, jobs: readonly ComposedJob[]): Promise<void> {
+async function submit({ session }: Unlocked, jobs: readonly ComposedJob[], isQuiet = false): Promise<void> {
+  const quiet = isQuiet ? { quiet: true } : {};
   const sent = jobs.map(({ manifest: { job, batch, expiresAt, targets }, parts }) =>
-    session.client.ask("ok", { type: "submit", job, batch, expiresAt, targets, watch: true }, parts),
+    session.client.ask("ok", { type: "submit", job, batch, expiresAt, targets, watch: true, ...quiet }, parts),
   );
   await Promise.all(sent);
 }

@@ -28,6 +28,7 @@ function world(said: string[]): World {
     stdout: output,
     stderr: output,
     onInterrupt: () => () => undefined,
+    onUnread: () => () => undefined,
   };
 }
 

@@ -216,6 +216,7 @@ function nobody(): World {
     stdout: output,
     stderr: output,
     onInterrupt: () => () => undefined,
+    onUnread: () => () => undefined,
   };
 }
 

@@ -1,16 +1,17 @@
 // A relay that was taken over shows other logs, other devices, other receipts, other output: each lie is refused with its code.
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { toBase64url } from "../../protocol/bytes.ts";
+import { toBase64url, utf8 } from "../../protocol/bytes.ts";
 import type { Frame } from "../../protocol/frame.ts";
+import { openLive, sealLive } from "../../protocol/output.ts";
 import { readReceipt, signReceipt } from "../../protocol/receipt.ts";
 import { device } from "../cast/device.ts";
-import { digestOf } from "../cast/random.ts";
+import { digestOf, seeded } from "../cast/random.ts";
 import { flipped } from "../cast/statement.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { expectDone, OperatorHouse, type Ran } from "./house.ts";
 import { type Lie, LyingRelay } from "./lying-relay.ts";
-import { SocketDevice } from "./socket-device.ts";
+import { SocketDevice, type TakenJob } from "./socket-device.ts";
 
 let liar: LyingRelay;
 let house: OperatorHouse;
@@ -255,6 +256,28 @@ describe("the answers", () => {
       return { header, parts: [new TextEncoder().encode(JSON.stringify({ ...json, signatures })), ...rest] };
     });
     expect(verdict(await liar.lying(lie, () => house.run(["job", "show", job])))).toEqual([1, "", "signer-unknown"]);
+  });
+
+  test("a stream that the relay made up is refused, although it says what the device signed", async () => {
+    const contentKey = new Uint8Array(32).fill(7);
+    let asked: TakenJob | undefined;
+    const lie = about("live-news", ({ header }) => {
+      if (asked === undefined) throw new Error("live output before its job");
+      const { statement, manifest } = asked;
+      const bytes = utf8("true\n");
+      const wraps = openLive(contentKey, { readers: manifest.readers, statement, random: seeded("the relay's") });
+      const made = header["index"] === 0 ? wraps : sealLive(contentKey, 1, { stream: "stdout", offset: 0, bytes });
+      return { header, parts: [made] };
+    });
+    const { code, stdout, stderr } = await liar.lying(lie, async () => {
+      const running = house.unlocked(["run", "--on", "web1", "--", "true"]);
+      asked = await web.job();
+      web.take(asked);
+      web.stream(asked, ["true\n"]);
+      await web.answer(asked, "true\n");
+      return await running;
+    });
+    expect([code, stdout, stderr]).toEqual([1, "true\n", expect.stringContaining("web1: NOT VERIFIED output-differs")]);
   });
 
   test("the truth is taken, by a home that has seen nothing before, too", async () => {

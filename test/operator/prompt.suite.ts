@@ -40,6 +40,7 @@ beforeAll(async () => {
     stdout,
     stderr,
     onInterrupt: () => () => undefined,
+    onUnread: () => () => undefined,
   };
   expectDone(await house.init());
   using at = desk();

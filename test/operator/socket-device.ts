@@ -1,7 +1,8 @@
 // A device on a real socket that does what a test tells it: enrols by a package, takes jobs, answers, keeps silent or lies.
 import { readFileSync } from "node:fs";
 import { type BindingReport, signBindingReport } from "../../protocol/binding-report.ts";
-import { toBase64url } from "../../protocol/bytes.ts";
+import { concat, toBase64url } from "../../protocol/bytes.ts";
+import { digest } from "../../protocol/digest.ts";
 import { type DeploymentPackage, readPackage } from "../../protocol/deployment.ts";
 import { signEnrolment } from "../../protocol/enrolment.ts";
 import { readEnvelope, statementId } from "../../protocol/envelope.ts";
@@ -10,7 +11,7 @@ import { type JobManifest, readManifest } from "../../protocol/job.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { type KeptStream, openLive, sealLive, sealOutput } from "../../protocol/output.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
-import { signReceipt } from "../../protocol/receipt.ts";
+import { type Receipt, signReceipt } from "../../protocol/receipt.ts";
 import { signLogin } from "../../protocol/relay-login.ts";
 import { type Device, device } from "../cast/device.ts";
 import { digestOf, seeded } from "../cast/random.ts";
@@ -26,6 +27,7 @@ export class SocketDevice {
   readonly #package: DeploymentPackage;
   readonly #client: WireClient;
   #before: { seq: number; id: string };
+  #streamed: Receipt["live"];
 
   private constructor(
     of: Device,
@@ -103,11 +105,15 @@ export class SocketDevice {
     const contentKey = seeded(`live ${manifest.job}`)(32);
     const { job, readers } = manifest;
     const wraps = openLive(contentKey, { readers, statement, random: seeded(`wraps ${job}`) });
-    this.#client.send({ type: "live", job, index: 0 }, [wraps]);
-    for (const [at, text] of texts.entries()) {
-      const chunk = { type: "output", stream: "stdout", bytes: new TextEncoder().encode(text) } as const;
-      this.#client.send({ type: "live", job, index: at + 1 }, [sealLive(contentKey, at + 1, chunk)]);
+    const frames = [wraps];
+    let offset = 0;
+    for (const text of texts) {
+      const bytes = new TextEncoder().encode(text);
+      frames.push(sealLive(contentKey, frames.length, { stream: "stdout", offset, bytes }));
+      offset += bytes.length;
     }
+    for (const [index, frame] of frames.entries()) this.#client.send({ type: "live", job, index }, [frame]);
+    this.#streamed = { frames: texts.length, wraps: digest(wraps), sha256: digest(concat(...frames)) };
   }
 
   /** Uploads the output and the receipt that follows the one before. */
@@ -136,6 +142,7 @@ export class SocketDevice {
         finishedAt: manifest.issuedAt,
         output: [...output],
         result,
+        ...(this.#streamed === undefined ? {} : { live: this.#streamed }),
         contained: "yes",
         interpreter: "/bin/sh",
         keyHead: this.#package.state.head,
@@ -151,6 +158,7 @@ export class SocketDevice {
     await this.#client.done({ type: "result-part", job, offset: 0, size: sealed.length }, [sealed]);
     await this.#client.done({ type: "receipt", job, seq }, [receipt.bytes]);
     this.#before = { seq, id: receipt.id };
+    this.#streamed = undefined;
   }
 
   /** Waits until the relay pushes the entry of the key log at this place. */

@@ -25,6 +25,7 @@ import * as keyEvent from "../../protocol/key-event.ts";
 import * as keyLog from "../../protocol/key-log.ts";
 import * as keyRequest from "../../protocol/key-request.ts";
 import * as keyState from "../../protocol/key-state.ts";
+import * as keptBytes from "../../protocol/kept-bytes.ts";
 import * as keyView from "../../protocol/key-view.ts";
 import * as keyWait from "../../protocol/key-wait.ts";
 import * as limits from "../../protocol/limits.ts";
@@ -76,6 +77,7 @@ export const protocol = {
   keyLog,
   keyRequest,
   keyState,
+  keptBytes,
   keyView,
   keyWait,
   limits,

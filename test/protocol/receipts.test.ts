@@ -26,6 +26,7 @@ import { digestOf, seeded } from "../cast/random.ts";
 import { inventoryOf, ReceiptChain } from "../cast/receipts.ts";
 import { flipped } from "../cast/statement.ts";
 import { Tenant } from "../cast/tenant.ts";
+import { sealChunk } from "../../protocol/stream.ts";
 import { codeOf } from "./refused.ts";
 
 const tenant = new Tenant();
@@ -97,11 +98,12 @@ describe("output", () => {
     const wraps = openLive(key, { readers, statement: job.statement, random: seeded("wraps") });
     expect(joinLive(wraps, { readers, statement: job.statement, pair: grace.sealing })).toEqual(key);
     expect(joinLive(wraps, { readers, statement: digestOf("other"), pair: grace.sealing })).toBeUndefined();
-    const chunk = { type: "output", stream: "stderr", bytes: utf8("warning") } as const;
+    const chunk = { stream: "stderr", offset: 2 ** 40, bytes: utf8("warning") } as const;
     const sealed = sealLive(key, 1, chunk);
     expect(readLive(key, 1, sealed)).toEqual(chunk);
     expect(readLive(key, 2, sealed)).toBeUndefined();
-    expect(readLive(key, 2, sealLive(key, 2, { type: "skipped", bytes: 7 }))).toEqual({ type: "skipped", bytes: 7 });
+    expect(readLive(key, 2, sealChunk(key, { index: 2, last: false }, utf8("\u0003no stream")))).toBeUndefined();
+    expect(readLive(key, 2, sealChunk(key, { index: 2, last: false }, utf8("\u0001short")))).toBeUndefined();
   });
 });
 

@@ -166,6 +166,7 @@ describe("a peer that has gone", () => {
 
   test("to sleep while it watches misses live output, and nobody else does", { timeout: 60_000 }, async () => {
     const { tenant, url } = house;
+    const chunk = new Uint8Array(randomBytes(60_000));
     const [slow, quick] = [await operatorAt(url, tenant), await operatorAt(url, tenant)];
     const target = await deviceAt(url, tenant, web);
     const job = jobFor({ tenant, devices: [web], word: "noisy" });
@@ -173,8 +174,12 @@ describe("a peer that has gone", () => {
     await slow.done(header, parts);
     await quick.done({ type: "watch", jobs: [job.job] });
     await target.next("job");
+    target.send({ type: "live", job: job.job, index: 0 }, [chunk.subarray(0, 160)]);
+    await quick.next("live-news");
+    await slow.next("live-news");
+    quick.send({ type: "take-live", credits: [{ job: job.job, device: web.id, upTo: 2 ** 30 }] });
+    await quick.request({ type: "list-jobs" });
     slow.socket.pause();
-    const chunk = new Uint8Array(randomBytes(60_000));
     const count = 600;
     for (let index = 0; index < count; index++) {
       target.send({ type: "live", job: job.job, index: index + 1 }, [chunk]);

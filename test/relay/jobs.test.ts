@@ -202,6 +202,8 @@ describe("live output", () => {
     await late.done({ type: "watch", jobs: [job.job] });
     expect((await target.next("watched")).header["job"]).toBe(job.job);
     expect((await late.next("live-news")).header).toMatchObject({ device: web.id, index: 0 });
+    late.send({ type: "take-live", credits: [{ job: job.job, device: web.id, upTo: 1_000 }] });
+    await late.request({ type: "list-jobs" });
     target.send({ type: "live", job: job.job, index: 1 }, [Uint8Array.of(3)]);
     expect((await late.next("live-news")).header).toMatchObject({ index: 1 });
     await operator.request({ type: "list-jobs" });

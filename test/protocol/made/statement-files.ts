@@ -10,6 +10,7 @@ import { checkpointOf, clientOf, grantOf, loginOf } from "../../cast/login.ts";
 import { deploymentOf } from "../../cast/package.ts";
 import { person } from "../../cast/person.ts";
 import { inventoryOf, ReceiptChain } from "../../cast/receipts.ts";
+import { digestOf } from "../../cast/random.ts";
 import { RosterLog } from "../../cast/roster-log.ts";
 import { idOfEnvelope } from "../../cast/statement.ts";
 import { Tenant } from "../../cast/tenant.ts";
@@ -29,6 +30,9 @@ export type StatementFile = {
   /** What else belongs to it, in base64. */
   readonly beside?: Readonly<Record<string, string>>;
 };
+
+/** What a receipt says of live output. */
+const STREAMED = { frames: 2, wraps: digestOf("wraps"), sha256: digestOf("wraps and frames") };
 
 type Seeds = Readonly<Record<string, Uint8Array>>;
 
@@ -144,7 +148,14 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
         },
       }),
     ],
-    ["receipt", fileOf("receipt", "a device's first receipt", of(new ReceiptChain(web, tenant).answer({ job }).bytes))],
+    [
+      "receipt",
+      fileOf(
+        "receipt",
+        "a device's first receipt, of a job that was streamed",
+        of(new ReceiptChain(web, tenant).answer({ job, over: { live: STREAMED } }).bytes),
+      ),
+    ],
     ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
     ["binding-report", fileOf("binding-report", "a device says what it knows of its owner", of(reportOf(web, tenant)))],
     ["relay-login", fileOf("relay-login", "a device logs in to a relay", of(loginOf(tenant, web.signer)))],
