@@ -26,6 +26,8 @@ export type Sending = {
   /** The body's output limit. */
   readonly outputBytes: number;
   readonly options: WaitOptions;
+  /** What `--json` says besides. */
+  readonly json?: object | undefined;
   /** What is seen while it goes on; as of a run unless said. */
   readonly viewOf?: (world: World, options: WaitOptions, targets: readonly Target[]) => RunView | Promise<RunView>;
 };
@@ -36,14 +38,14 @@ export async function sendJobs(unlocked: Unlocked, batch: Batch, sending: Sendin
   await proposeJobs(unlocked, batch.proposed, title);
   if (options.detach !== true) return await sendAndWait(unlocked, batch, sending);
   if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: false, title });
-  return sayDetached(unlocked.session.desk, batch);
+  return sayDetached(unlocked.session.desk, batch, sending.json);
 }
 
-function sayDetached({ world, options }: Desk, { ready, proposed }: Batch): number {
+function sayDetached({ world, options }: Desk, { ready, proposed }: Batch, more: object | undefined): number {
   const ids = ready.map(({ manifest }) => manifest.job);
   const names = [...ready, ...proposed].flatMap(({ targets }) => targets.map(({ name }) => name));
   if (options.json === true) {
-    printJson(world, { jobs: ids, targets: names, ...proposalsJson(proposed) });
+    printJson(world, { jobs: ids, ...more, targets: names, ...proposalsJson(proposed) });
     return 0;
   }
   for (const { manifest } of [...ready, ...proposed]) print(world, manifest.job);
@@ -60,11 +62,22 @@ function proposalsJson(proposed: readonly ComposedJob[]): { proposals?: readonly
   return { proposals: rows };
 }
 
-async function sendAndWait(
+async function sendAndWait(unlocked: Unlocked, batch: Batch, sending: Sending): Promise<number> {
+  const { session } = unlocked;
+  const { results, cosigning } = await sendAndWatch(unlocked, batch, sending);
+  for (const job of cosigning.waiting) say(session.desk.world, missingWords(session, job));
+  const code = conclude(session.desk, results, { batch, cosigning, json: sending.json });
+  return sending.options.exitCode === true ? exitCodeOf(results[0]?.result) : code;
+}
+
+export type Watched = { readonly results: readonly Ended[]; readonly cosigning: AwaitCosign };
+
+/** Submits what is ready and waits for all of it, until patience ends; proposals were left with the relay before. */
+export async function sendAndWatch(
   unlocked: Unlocked,
   batch: Batch,
   { title, outputBytes, options, viewOf = viewFor }: Sending,
-): Promise<number> {
+): Promise<Watched> {
   const { session } = unlocked;
   const { world } = session.desk;
   const jobs = [...batch.ready, ...batch.proposed];
@@ -84,9 +97,7 @@ async function sendAndWait(
   } finally {
     view.finish(watch.results);
   }
-  for (const job of cosigning.waiting) say(world, missingWords(session, job));
-  const code = conclude(session.desk, watch.results, { batch, cosigning });
-  return options.exitCode === true ? exitCodeOf(watch.results[0]?.result) : code;
+  return { results: watch.results, cosigning };
 }
 
 function targetsOf({ manifest, targets }: ComposedJob): readonly Target[] {
@@ -101,15 +112,21 @@ async function viewFor(world: World, { json }: WaitOptions, targets: readonly Ta
   return liveView(world, targets);
 }
 
-type Concluded = { readonly batch: Batch; readonly cosigning: AwaitCosign };
+type Concluded = Pick<Sending, "json"> & { readonly batch: Batch; readonly cosigning: AwaitCosign };
 
-function conclude({ world, options }: Desk, results: readonly Ended[], { batch, cosigning }: Concluded): number {
+function conclude({ world, options }: Desk, results: readonly Ended[], { batch, cosigning, json }: Concluded): number {
   const jobs = [...batch.ready, ...batch.proposed];
   const [first] = jobs;
   if (options.json === true) {
     const ids = jobs.map(({ manifest }) => manifest.job);
     const devices = results.map(resultJson);
-    printJson(world, { batch: first?.manifest.batch, jobs: ids, devices, ...proposalsJson(cosigning.waiting) });
+    printJson(world, {
+      batch: first?.manifest.batch,
+      jobs: ids,
+      ...json,
+      devices,
+      ...proposalsJson(cosigning.waiting),
+    });
   }
   const left = results.filter(({ result, target }) => result === undefined && !cosigning.isUnsent(target.job));
   if (left.length > 0) {
