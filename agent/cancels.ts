@@ -4,7 +4,7 @@ import type { CancelledJob } from "../protocol/cancel-body.ts";
 import { CancelState, type Outcome } from "../protocol/outcome.ts";
 import { bar, barredStatement } from "./barred.ts";
 import { entryOf, finish } from "./ledger.ts";
-import { answer, type Standing } from "./outbox.ts";
+import { answer, hasReceipt, type Standing } from "./outbox.ts";
 import { textOf } from "./row.ts";
 import { hasBarRoom } from "./room.ts";
 import type { State } from "./state.ts";
@@ -56,8 +56,11 @@ function barNew(state: State, { owner, time }: Standing, one: CancelledJob): Can
   const before = barredStatement(state, one.job);
   if (before !== undefined && before !== one.statement) return "other-statement";
   const isPast = one.expiresAt <= Math.max(time, owner.floor);
-  if (before === undefined && !hasBarRoom(state)) return isPast ? "expired" : "no-room";
-  bar(state, one);
+  const hasRoom = before !== undefined || hasBarRoom(state);
+  if (hasRoom) bar(state, one);
+  if (!hasRoom && !isPast) return "no-room";
+  // Refused before, or forgotten since: what has its answer had its end, and is barred all the same.
+  if (hasReceipt(state, one.job)) return "had-ended";
   return isPast ? "expired" : "barred";
 }
 

@@ -94,6 +94,7 @@ CREATE TABLE cancelling (
   state TEXT NOT NULL,                   -- running, or how far it had got
   PRIMARY KEY (cancel, place)
 ) STRICT;
+CREATE INDEX receipt_job ON receipt (job);
 `;
 
 /** Step n leads from version n to version n + 1. */

@@ -6,7 +6,7 @@ import { verifyJournal } from "../../agent/journal.ts";
 import { checkReceiptChain } from "../../protocol/receipt.ts";
 import { MAX_LEDGER_JOBS, RESERVED_LEDGER_JOBS } from "../../protocol/limits.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
-import { DAY, MINUTE } from "../cast/clock.ts";
+import { DAY, HOUR, MINUTE } from "../cast/clock.ts";
 import { type Job, type JobSetup, jobFor } from "../cast/job.ts";
 import { person } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
@@ -260,6 +260,36 @@ describe("what is barred", () => {
     const cancel = cancelOf([old]);
     give(cancel);
     expect(await answered(state, cancel)).toEqual(doneWith([old, "expired"]));
+  });
+
+  it("is told from what ran and was forgotten: its receipt is still known", async () => {
+    const { state, acme, job, cancelOf, give } = bound();
+    const old = job({ word: "old" });
+    give(old);
+    await answered(state, old);
+    acme.clock.now += 2 * DAY;
+    const young = job({ word: "young" });
+    give(young);
+    await answered(state, young);
+    const cancel = cancelOf([old]);
+    give(cancel);
+    expect(state.get("SELECT 1 FROM ledger WHERE job = ?", old.job)).toBeUndefined();
+    expect(await answered(state, cancel)).toEqual(doneWith([old, "had-ended"]));
+  });
+
+  it("that was refused with a receipt before gets no second one when it comes again", async () => {
+    const { state, acme, job, cancelOf, give } = bound();
+    const early = job({
+      word: "early",
+      manifest: { issuedAt: acme.clock.now + HOUR, notBefore: acme.clock.now + HOUR },
+    });
+    expect(give(early)).toMatchObject({ refused: "job-not-yet", isAnswered: true });
+    const cancel = cancelOf([early]);
+    give(cancel);
+    expect(await answered(state, cancel)).toEqual(doneWith([early, "had-ended"]));
+    acme.clock.now += HOUR;
+    expect(give(early)).toMatchObject({ refused: "job-repeated", isAnswered: false });
+    expect(outcomesOf(state, early)).toMatchObject([{ type: "refused", code: "job-not-yet" }]);
   });
 
   it("never makes a full ledger forget: the cancel says what it had no room for, and ends what runs", async () => {
