@@ -2,8 +2,9 @@
 import * as v from "valibot";
 import type { CancelledJob } from "../protocol/cancel-body.ts";
 import { CancelState, type Outcome } from "../protocol/outcome.ts";
-import { bar, barredStatement } from "./barred.ts";
-import { entryOf, finish } from "./ledger.ts";
+import type { VerifiedJob } from "../protocol/verify-job.ts";
+import { bar, barredStatement, unbar } from "./barred.ts";
+import { claim, type Delivery, entryOf, finish } from "./ledger.ts";
 import { answer, hasReceipt, type Standing } from "./outbox.ts";
 import { textOf } from "./row.ts";
 import { hasBarRoom } from "./room.ts";
@@ -62,6 +63,20 @@ function barNew(state: State, { owner, time }: Standing, one: CancelledJob): Can
   // Refused before, or forgotten since: what has its answer had its end, and is barred all the same.
   if (hasReceipt(state, one.job)) return "had-ended";
   return isPast ? "expired" : "barred";
+}
+
+/** A barred job has come: it goes through the ledger to its receipt, and nothing of it begins. */
+export function answerBarred(
+  state: State,
+  standing: Standing,
+  { job, delivery }: { job: VerifiedJob; delivery: Delivery },
+): void {
+  const { statement } = job;
+  const { job: id } = job.manifest;
+  unbar(state, id);
+  claim(state, job, { delivery, bootId: standing.bootId, mayReboot: false, startedAt: undefined });
+  finish(state, id);
+  answer(state, standing, { job: id, statement, outcome: BY_OPERATOR, contained: "yes" });
 }
 
 /** A job has ended: cancels that waited for it learn how, and those that wait for no other get their receipts. */

@@ -5,8 +5,8 @@ import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
 import { type JobContext, type Runnable, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
-import { barredStatement, unbar } from "./barred.ts";
-import { carryOut, noteEnded } from "./cancels.ts";
+import { barredStatement } from "./barred.ts";
+import { answerBarred, carryOut, noteEnded } from "./cancels.ts";
 import { isDiskFull } from "./fault.ts";
 import { append } from "./journal.ts";
 import {
@@ -138,17 +138,11 @@ export class Jobs {
 
   /** It was cancelled before it came: it goes through the ledger to its receipt without running. */
   #answerBarred(job: VerifiedJob, delivery: Delivery): Reception {
-    const { owned, bootId, onReceipt, log } = this.#options;
-    const { manifest, statement } = job;
-    if (this.#refusals.hasRefused(statement)) throw refuse("job-repeated", `job ${manifest.job}`);
-    owned.write("answer barred job", (state) => {
-      unbar(state, manifest.job);
-      claim(state, job, { delivery, bootId, mayReboot: false, startedAt: undefined });
-      finish(state, manifest.job);
-      const outcome: Outcome = { type: "cancelled", by: "operator" };
-      answer(state, this.#standing(), { job: manifest.job, statement, outcome, contained: "yes" });
-    });
-    log.info({ job: manifest.job }, "a job came that was cancelled before");
+    const { owned, onReceipt, log } = this.#options;
+    const { job: id } = job.manifest;
+    if (this.#refusals.hasRefused(job.statement)) throw refuse("job-repeated", `job ${id}`);
+    owned.write("answer barred job", (state) => answerBarred(state, this.#standing(), { job, delivery }));
+    log.info({ job: id }, "a job came that was cancelled before");
     onReceipt();
     return { type: "taken" };
   }

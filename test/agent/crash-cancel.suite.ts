@@ -54,7 +54,7 @@ test("an agent killed at any commit of a cancel answers each job and the cancel 
     points = n;
   }
   console.log(`killed at each of ${points} points; states: ${[...seen].join(", ")}`);
-  expect(points).toBeGreaterThan(30);
+  expect(points).toBeGreaterThan(25);
   expect(points).toBeLessThan(MAX_POINTS);
   expect([...seen]).toEqual(expect.arrayContaining(["ended", "was-waiting", "barred", "had-ended", "lost"]));
 });

@@ -131,6 +131,24 @@ describe("a job that a device has not answered", () => {
     expect(linesOf(log)).toEqual(["ran"]);
   });
 
+  test("and whose cancel is waited for no longer is not run again", async () => {
+    await endSecond();
+    const log = house.path("interrupted");
+    const { jobs } = await ran("run", "--on", "web2", "--detach", "--", `echo ran >> ${log}`);
+    let child: ChildProcess | undefined;
+    const again = house.unlocked(["rerun", jobs[0] ?? "", "--unanswered", "--yes"], {
+      onStart: (one) => (child = one),
+    });
+    await expect.poll(async () => (await house.run(["jobs"])).stdout, { timeout: 20_000 }).toContain("cancel echo ran");
+    child?.kill("SIGINT");
+    const { code, stderr } = await again;
+    expect([code, stderr]).toEqual([1, expect.stringContaining("keybound: rerun-interrupted: ")]);
+    second = house.startAgent("two");
+    const newest = async () => (await house.run(["jobs", "--limit", "1"])).stdout;
+    await expect.poll(newest, { timeout: 20_000 }).toContain("1/1");
+    expect([await newest(), linesOf(log)]).toEqual([expect.stringContaining("cancel echo ran"), []]);
+  });
+
   test("is not run again where the device does not answer the cancel either, and never runs there twice", async () => {
     const log = house.path("silent");
     await endSecond();
