@@ -12,6 +12,8 @@ import type { DeploymentPackage } from "../protocol/deployment.ts";
 import { machineTag, signEnrolment } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
 import { signerOf } from "../protocol/signature.ts";
+import type { Outcome } from "../protocol/outcome.ts";
+import { noteEnded } from "./cancels.ts";
 import { forgetFarewell, keepFarewell } from "./farewell.ts";
 import { append } from "./journal.ts";
 import type { AgentVersion } from "./jobs.ts";
@@ -152,12 +154,14 @@ function endJobs(before: Owner, { state, now, machine, agent }: BindOptions): vo
   const standing = standingOf(before, { bootId: machine.bootId, agent: agent.text, time: now });
   for (const { job, statement, startedAt } of openJobs(state)) {
     if (!finish(state, job)) continue;
+    const outcome: Outcome = { type: "cancelled", by: "owner-change" };
     answer(state, standing, {
       job,
       statement,
-      outcome: { type: "cancelled", by: "owner-change" },
+      outcome,
       ...(startedAt === undefined ? { contained: "yes" } : { contained: "unknown", startedAt }),
     });
+    noteEnded(state, standing, { job, outcome });
   }
 }
 
@@ -171,7 +175,7 @@ function endIdentity(before: Owner, { state, now }: BindOptions): void {
     keySeq: before.keyState.head.seq,
     receipts: receiptCount(state),
   });
-  for (const table of ["ledger", "receipt", "refused"]) state.run(`DELETE FROM ${table}`);
+  for (const table of ["ledger", "barred", "cancelling", "receipt", "refused"]) state.run(`DELETE FROM ${table}`);
 }
 
 function isMadeHere({ tenant, machineTag: tag }: Owner, options: BindOptions): boolean {

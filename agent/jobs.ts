@@ -5,6 +5,8 @@ import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
 import { type JobContext, type Runnable, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
+import { barredStatement } from "./barred.ts";
+import { answerBarred, carryOut, noteEnded } from "./cancels.ts";
 import { isDiskFull } from "./fault.ts";
 import { append } from "./journal.ts";
 import {
@@ -26,7 +28,7 @@ import type { OwnerState } from "./owner-state.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
 import type { RelayConnection } from "./relay-connection.ts";
 import { sealResult } from "./result.ts";
-import { checkRoom } from "./room.ts";
+import { checkCancelRoom, checkRoom } from "./room.ts";
 import { clearSources } from "./run/source-file.ts";
 import {
   type EndCause,
@@ -36,6 +38,7 @@ import {
   type RunningJob,
   runJob,
 } from "./run/run-job.ts";
+import type { State } from "./state.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
 export type AgentVersion = { readonly text: string; readonly number: number };
@@ -105,16 +108,65 @@ export class Jobs {
     if (verdict.type === "behind") return verdict;
     if (verdict.type === "refused") return this.#refusals.refuse(verdict.refusal, verdict.about);
     try {
-      const runnable = verdict.job.open(delivery, this.#options.owned.owner.sealing);
-      const prepared = prepareJob(runOf(runnable), this.#options.environment);
-      checkRoom(this.#options.owned.state);
-      this.#accept(prepared, { delivery, watched });
-      return { type: "taken" };
+      return this.#take(verdict.job, { delivery, watched });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { manifest, statement } = verdict.job;
       return this.#refusals.refuse(error, { job: manifest.job, statement, readers: manifest.readers });
     }
+  }
+
+  #take(job: VerifiedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): Reception {
+    const { owned, environment } = this.#options;
+    if (job.manifest.kind !== "cancel" && this.#isBarred(job)) return this.#answerBarred(job, delivery);
+    const runnable = job.open(delivery, owned.owner.sealing);
+    if (runnable.kind === "cancel") this.#cancel(runnable, delivery);
+    else {
+      const prepared = prepareJob(runnable, environment);
+      checkRoom(owned.state);
+      this.#accept(prepared, { delivery, watched });
+    }
+    return { type: "taken" };
+  }
+
+  /** Throws `job-id-reused` where another statement was cancelled under this id. */
+  #isBarred({ manifest, statement }: VerifiedJob): boolean {
+    const barred = barredStatement(this.#options.owned.state, manifest.job);
+    if (barred !== undefined && barred !== statement) throw refuse("job-id-reused", `job ${manifest.job}`);
+    return barred !== undefined;
+  }
+
+  /** It was cancelled before it came: it goes through the ledger to its receipt without running. */
+  #answerBarred(job: VerifiedJob, delivery: Delivery): Reception {
+    const { owned, onReceipt, log } = this.#options;
+    const { job: id } = job.manifest;
+    if (this.#refusals.hasRefused(job.statement)) throw refuse("job-repeated", `job ${id}`);
+    owned.write("answer barred job", (state) => answerBarred(state, this.#standing(), { job, delivery }));
+    log.info({ job: id }, "a job came that was cancelled before");
+    onReceipt();
+    return { type: "taken" };
+  }
+
+  /** Done at once: no turn, no lock. */
+  #cancel({ job, body }: Runnable<"cancel">, delivery: Delivery): void {
+    const { owned, now, bootId, onReceipt, log } = this.#options;
+    const { manifest, statement, signers } = job;
+    checkCancelRoom(owned.state);
+    const { waited, running } = owned.write("accept cancel", (state) => {
+      claim(state, job, { delivery, bootId, mayReboot: false, startedAt: now() });
+      this.#noteAccepted(state, job);
+      return carryOut(state, this.#standing(), { job: manifest.job, statement, jobs: body.jobs });
+    });
+    log.info({ job: manifest.job, signers, waited: waited.length, running: running.length }, "cancel accepted");
+    for (const one of waited) this.#forgetWaiting(one);
+    for (const one of running) this.#active.get(one)?.running.end("operator");
+    onReceipt();
+    this.#startDue();
+  }
+
+  #forgetWaiting(job: string): void {
+    this.#queue.remove(job);
+    this.#awaited.delete(job);
   }
 
   /** Somebody watches a job from now on, or from when its turn comes. */
@@ -171,15 +223,12 @@ export class Jobs {
   #accept(prepared: PreparedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): void {
     const { owned, now, bootId, log } = this.#options;
     const { job, body } = prepared.runnable;
-    const { manifest, statement, signers } = job;
+    const { manifest, signers } = job;
     const startsNow = manifest.notBefore <= now() && this.#hasTurn(body.lock) && !this.#queue.hasDue(now());
     const startedAt = startsNow ? now() : undefined;
     owned.write("accept job", (state) => {
       claim(state, job, { delivery, bootId, mayReboot: body.mayReboot, startedAt });
-      append(state, now(), { type: "accepted", job: manifest.job, statement, signers });
-      for (const signer of signers) addVouch(state, signer, manifest.issuedAt);
-      raiseFloor(state, manifest.issuedAt, now());
-      forgetExpired(state, owned.floor());
+      this.#noteAccepted(state, job);
     });
     log.info({ job: manifest.job, signers, waits: !startsNow }, "job accepted");
     if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });
@@ -188,6 +237,15 @@ export class Jobs {
       if (watched) this.#awaited.add(manifest.job);
       this.#startDue();
     }
+  }
+
+  /** What is learnt from any accepted job, inside the caller's transaction. */
+  #noteAccepted(state: State, { manifest, statement, signers }: VerifiedJob): void {
+    const { owned, now } = this.#options;
+    append(state, now(), { type: "accepted", job: manifest.job, statement, signers });
+    for (const signer of signers) addVouch(state, signer, manifest.issuedAt);
+    raiseFloor(state, manifest.issuedAt, now());
+    forgetExpired(state, owned.floor());
   }
 
   #hasTurn(lock: string | undefined): boolean {
@@ -253,8 +311,10 @@ export class Jobs {
     const { owned, log, onReceipt } = this.#options;
     const isFirst = owned.write("finish job", (state) => {
       const wasOpen = finish(state, given.job);
-      if (wasOpen) answer(state, this.#standing(), given);
-      return wasOpen;
+      if (!wasOpen) return false;
+      answer(state, this.#standing(), given);
+      noteEnded(state, this.#standing(), given);
+      return true;
     });
     if (!isFirst) return;
     log.info({ job: given.job, outcome: outcomeWords(given.outcome) }, "job ended");
@@ -318,9 +378,10 @@ export class Jobs {
   }
 }
 
+/** Only a run can wait for its turn. */
 function runOf(runnable: RunnableJob): Runnable<"run"> {
   if (runnable.kind === "run") return runnable;
-  throw refuse("platform-lacks", `jobs of kind ${runnable.kind}`);
+  throw new Error(`internal error: a job of kind ${runnable.kind} in the queue`);
 }
 
 /** The outcome of an accepted job that may not run when its turn comes. */

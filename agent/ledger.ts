@@ -1,5 +1,6 @@
 // The ledger: which jobs this device has taken. A job stands in it, on the disk, before anything of it runs, and is never run twice.
 import type { VerifiedJob } from "../protocol/verify-job.ts";
+import { countBarred, forgetBarred } from "./barred.ts";
 import { bytesOf, numberOf, type Row, textOf } from "./row.ts";
 import type { State } from "./state.ts";
 
@@ -26,6 +27,14 @@ export type StartedJob = {
 export function claimedBy(state: State, job: string): string | undefined {
   const row = state.get("SELECT statement FROM ledger WHERE job = ?", job);
   return row === undefined ? undefined : textOf(row, "statement");
+}
+
+export type LedgerState = "waiting" | "started" | "finished";
+
+/** What the ledger has under a job id. */
+export function entryOf(state: State, job: string): { statement: string; state: LedgerState } | undefined {
+  const row = state.get("SELECT statement, state FROM ledger WHERE job = ?", job);
+  return row === undefined ? undefined : { statement: textOf(row, "statement"), state: ledgerStateOf(row) };
 }
 
 /** Claims a job, inside the caller's transaction: to be started at `startedAt`, or else to wait with its `delivery`. */
@@ -92,10 +101,13 @@ export function waitingJob(state: State, job: string): WaitingJob | undefined {
   return row === undefined ? undefined : waitingOf(row);
 }
 
-/** Jobs that were running when the agent or the system went down. */
+/** Jobs that were running when the agent or the system went down. A cancel that waits for them is none: it is done with the last. */
 export function startedJobs(state: State): readonly StartedJob[] {
   return state
-    .all("SELECT job, statement, boot_id, may_reboot, started_at FROM ledger WHERE state = 'started' ORDER BY accepted")
+    .all(
+      `SELECT job, statement, boot_id, may_reboot, started_at FROM ledger
+       WHERE state = 'started' AND job NOT IN (SELECT cancel FROM cancelling) ORDER BY accepted`,
+    )
     .map((row) => ({
       job: textOf(row, "job"),
       statement: textOf(row, "statement"),
@@ -111,10 +123,18 @@ export function startedJobs(state: State): readonly StartedJob[] {
  */
 export function forgetExpired(state: State, floor: number): void {
   state.run("DELETE FROM ledger WHERE state = 'finished' AND expires_at < ?", floor);
+  forgetBarred(state, floor);
 }
 
+/** Those that came, and those that were cancelled before they came. */
 export function countJobs(state: State): number {
-  return numberOf(state.get("SELECT COUNT(*) AS jobs FROM ledger") ?? {}, "jobs");
+  return numberOf(state.get("SELECT COUNT(*) AS jobs FROM ledger") ?? {}, "jobs") + countBarred(state);
+}
+
+function ledgerStateOf(row: Row): LedgerState {
+  const state = textOf(row, "state");
+  if (state === "waiting" || state === "started" || state === "finished") return state;
+  throw new Error("internal error: a job in an unknown state");
 }
 
 function waitingOf(row: Row): WaitingJob {

@@ -102,6 +102,11 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
   return { seq, job: given.job, bytes, result };
 }
 
+/** Whether a job has an answer that is still kept here, also where the ledger has forgotten the job. */
+export function hasReceipt(state: State, job: string): boolean {
+  return state.get("SELECT 1 FROM receipt WHERE job = ? LIMIT 1", job) !== undefined;
+}
+
 /** Receipts that the relay has not confirmed, in order. */
 export function waitingReceipts(
   state: State,

@@ -33,6 +33,11 @@ export class Refusals {
     this.#options = options;
   }
 
+  /** Whether a receipt says already that this statement was refused. */
+  hasRefused(statement: string): boolean {
+    return isRefused(this.#options.owned.state, statement);
+  }
+
   /** A repeated statement gets no second receipt: otherwise a relay could fill the disk with answers to one job. */
   refuse(refusal: Refusal, about: About | undefined): RefusedReception {
     const { code, detail } = refusal;
@@ -72,10 +77,11 @@ export class Refusals {
 
 /** Refused with a receipt before; or taken, and answered by what becomes of it, whatever a later clock or key log says of it. */
 function hasAnswer(state: State, { job, statement }: About): boolean {
-  return (
-    claimedBy(state, job) === statement ||
-    state.get("SELECT 1 FROM refused WHERE statement = ?", statement) !== undefined
-  );
+  return claimedBy(state, job) === statement || isRefused(state, statement);
+}
+
+function isRefused(state: State, statement: string): boolean {
+  return state.get("SELECT 1 FROM refused WHERE statement = ?", statement) !== undefined;
 }
 
 function noteAnswered(state: State, statement: string, at: number): void {

@@ -79,6 +79,24 @@ CREATE TABLE former (                    -- the identity before, until its last 
 ) STRICT;
 `;
 
+/** What was cancelled before it came, and cancels that wait for jobs to end: one row for each job that they name. */
+const CANCELS = `
+CREATE TABLE barred (
+  job TEXT PRIMARY KEY,
+  statement TEXT NOT NULL,
+  expires_at INTEGER NOT NULL            -- the job's own end
+) STRICT;
+CREATE TABLE cancelling (
+  cancel TEXT NOT NULL,                  -- id of the cancel
+  statement TEXT NOT NULL,               -- and its statement
+  place INTEGER NOT NULL,                -- in the cancel's list
+  job TEXT NOT NULL,
+  state TEXT NOT NULL,                   -- running, or how far it had got
+  PRIMARY KEY (cancel, place)
+) STRICT;
+CREATE INDEX receipt_job ON receipt (job);
+`;
+
 /** Step n leads from version n to version n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS];
+export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS];
 export const SCHEMA_VERSION = SCHEMA_STEPS.length;

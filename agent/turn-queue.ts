@@ -10,6 +10,11 @@ export class TurnQueue {
     this.#waiting.push(waiting);
   }
 
+  remove(job: string): void {
+    const index = this.#waiting.findIndex((waiting) => waiting.job === job);
+    if (index >= 0) this.#waiting.splice(index, 1);
+  }
+
   has(job: string): boolean {
     return this.#waiting.some((waiting) => waiting.job === job);
   }

@@ -6,6 +6,8 @@ import type { World } from "./world.ts";
 
 export function addJobCommands(cli: Command, world: World, setExitCode: SetExitCode): void {
   cli.addCommand(runCommand(world, setExitCode));
+  cli.addCommand(cancelCommand(world, setExitCode));
+  cli.addCommand(rerunCommand(world, setExitCode));
   cli.addCommand(jobsCommand(world));
   cli.addCommand(jobCommand(world, setExitCode));
 }
@@ -59,6 +61,42 @@ export function withRunOptions(command: Command): Command {
       ).conflicts("detach"),
     )
     .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes");
+}
+
+function cancelCommand(world: World, setExitCode: SetExitCode): Command {
+  const cancel = new Command("cancel")
+    .description("End a job where it runs and keep it from beginning elsewhere; each device proves how far it had got.")
+    .argument("<job>", "its id or its batch's, or the beginning of it")
+    .option("--on <devices>", "only on these of its devices, with commas between; may be repeated", listed)
+    .option("--group <groups>", "only on the devices of these groups; may be repeated", listed)
+    .option("--wait-timeout <time>", "stop waiting after this time; the cancel stays queued", duration)
+    .addOption(new Option("--detach", "do not wait").conflicts("waitTimeout"))
+    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
+    .action(async (id, options) =>
+      setExitCode(await (await import("./commands/cancel.ts")).cancel(world, id, options)),
+    );
+  addExample(cancel, ["keybound cancel 3fQx", "keybound cancel 3fQx --on web1,web2 --yes"]);
+  return withCommon(cancel, { yes: true });
+}
+
+function rerunCommand(world: World, setExitCode: SetExitCode): Command {
+  const rerun = new Command("rerun")
+    .description("Run a job again, as a new one, on just those of its devices that failed or never began it.")
+    .argument("<job>", "its id or its batch's, or the beginning of it")
+    .option("--failed", "where the verified receipt says that it failed")
+    .option(
+      "--unanswered",
+      "where there is no answer: cancelled there first, and run where that proves that it never began",
+    )
+    .option("--on <devices>", "only on these of its devices, with commas between; may be repeated", listed)
+    .option("--group <groups>", "only on the devices of these groups; may be repeated", listed)
+    .option("--expires <time>", "devices that come later than this do not run it (24h)", duration)
+    .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
+    .addOption(new Option("--detach", "do not wait").conflicts("waitTimeout"))
+    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
+    .action(async (id, options) => setExitCode(await (await import("./commands/rerun.ts")).rerun(world, id, options)));
+  addExample(rerun, ["keybound rerun 3fQx --failed", "keybound rerun 3fQx --unanswered --on web3"]);
+  return withCommon(rerun, { yes: true });
 }
 
 function jobsCommand(world: World): Command {

@@ -25,6 +25,8 @@ export type JobRequest = {
   readonly work: WorkFields;
   readonly targets: readonly RosterDevice[];
   readonly expiresInMs: number;
+  /** A fresh one unless said. */
+  readonly batch?: string;
 };
 
 export type Signing = {
@@ -55,8 +57,8 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
   readWork(kind, bytes);
   const contentKey = random(CONTENT_KEY_BYTES);
   const sealed = sealStream(contentKey, bytes);
-  const { expiresInMs } = request;
-  const shared = { kind, batch: toBase64url(random(16)), body: named, expiresInMs, contentKey, sealed };
+  const { expiresInMs, batch = toBase64url(random(16)) } = request;
+  const shared = { kind, batch, body: named, expiresInMs, contentKey, sealed };
   const jobs: ComposedJob[] = [];
   for (const [needed, targets] of byNeed(request, signing.state)) {
     for (let at = 0; at < targets.length; at += MAX_TARGETS) {

@@ -176,6 +176,19 @@ export const FAULTS = {
   "group-empty": { says: "the group has no devices", hint: "keybound group add GROUP DEVICE..." },
   "no-targets": { says: "there is no device to run it on", hint: "admit devices first: keybound devices --pending" },
   "job-unknown": { says: "there is no such job", hint: "keybound jobs shows those that the relay keeps" },
+  "job-is-cancel": {
+    says: "this is a cancel: a device does it as soon as it comes, and nothing cancels it",
+    hint: "keybound job show has its answers",
+  },
+  "job-mixed": {
+    says: "the jobs of this batch do not ask for the same",
+    hint: "somebody made them by other means: name one of them by its own id",
+  },
+  "rerun-interrupted": {
+    says: "interrupted before anything was run again",
+    hint: "the job is cancelled where it was not answered; repeat the command to run it again where that is proved",
+  },
+  "device-not-of-job": { says: "the job is not for this device", hint: "keybound job show has its devices" },
   "job-ambiguous": { says: "more than one job is meant", hint: "use more of its id" },
   "output-differs": {
     says: "what was streamed is not what the device signed",

@@ -118,3 +118,5 @@ export const MAX_PARAMETER_CHARS = 4_096;
 export const MAX_CHOICES = 64;
 /** Pieces of a pattern, each looked for once along the value. */
 export const MAX_PATTERN_PIECES = 64;
+/** Before an unanswered job is run again, connected devices have this long to answer its cancel: ending a tree takes seven seconds. */
+export const CANCEL_WAIT_MS = 15_000;

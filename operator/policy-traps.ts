@@ -36,10 +36,12 @@ function adminTraps({ adminThreshold: count }: Policy, state: KeyLogState): read
 function signerTraps(policy: Policy, { state, now }: Place): readonly Trap[] {
   const able = jobSigners(state, now).length;
   return [...new Set(policy.jobThresholds.map((row) => row.class))].flatMap((name): readonly Trap[] => {
-    const count = Math.max(...JobKind.options.map((kind) => jobThreshold(policy, { kind, class: name })));
-    if (count <= able) return [];
+    const short = JobKind.options.filter((kind) => jobThreshold(policy, { kind, class: name }) > able);
+    if (short.length === 0) return [];
+    const count = Math.max(...short.map((kind) => jobThreshold(policy, { kind, class: name })));
     const devices = rowWords({ kind: "any", class: name });
-    const says = `${count} people must sign each job for ${devices}, and only ${able} can: no job runs there until there are more`;
+    const what = short.includes("run") ? "job" : short.join(" or ");
+    const says = `${count} people must sign each ${what} for ${devices}, and only ${able} can: no ${what} runs there until there are more`;
     return [{ rule: "signers", says }];
   });
 }

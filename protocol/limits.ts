@@ -80,6 +80,8 @@ export const DEFAULT_OUTPUT_BYTES = MIB;
 export const MAX_RESULT_BYTES = 2 * MAX_OUTPUT_BYTES + 16 * KIB;
 /** Unfinished and unexpired jobs that a device remembers; above it new ones are refused, so that memory of old ones is kept. */
 export const MAX_LEDGER_JOBS = 10_000;
+/** Of these, kept for cancels: a full ledger must still be able to end what runs. */
+export const RESERVED_LEDGER_JOBS = 100;
 /** Jobs that one cancel names: it ends with as many receipts at once, each signed in the same transaction. */
 export const MAX_CANCELLED_JOBS = 64;
 

@@ -1,9 +1,36 @@
 // How a job ended on a device: one of these, whichever cause came first (SPEC 9.2).
 import * as v from "valibot";
-import { whole } from "./fields.ts";
+import { Id, whole } from "./fields.ts";
+import { MAX_CANCELLED_JOBS } from "./limits.ts";
 import { REFUSALS, type RefusalCode } from "./refusal.ts";
 
 const codes = Object.keys(REFUSALS).filter((code): code is RefusalCode => Object.hasOwn(REFUSALS, code));
+
+/** How far a job had got on the device when a cancel came that names it (SPEC 8.6). */
+export const CancelState = v.picklist([
+  /** It was running, and was ended. */
+  "ended",
+  /** It had been accepted and had not begun; it will not. */
+  "was-waiting",
+  /** It had not come; should it come, it will not run. */
+  "barred",
+  /** Not known here, and past its own end: it cannot run any more. */
+  "expired",
+  /** It had its answer, or ended by itself before the cancel ended it. */
+  "had-ended",
+  /** It was running, and agent or device went down before it had ended. */
+  "lost",
+  /** It had not come, and the ledger has no room to remember that it may not run. */
+  "no-room",
+  /** Another statement has this id here; that one was left alone. */
+  "other-statement",
+  /** It is a cancel, which nothing cancels. */
+  "is-cancel",
+]);
+export type CancelState = v.InferOutput<typeof CancelState>;
+
+/** After these the job neither runs nor will run here. */
+const STOPPED: ReadonlySet<CancelState> = new Set(["ended", "was-waiting", "barred", "expired", "had-ended"]);
 
 export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("exited"), code: whole(0, 0xffffffff) }),
@@ -13,6 +40,15 @@ export const Outcome = v.variant("type", [
   v.strictObject({
     type: v.literal("cancelled"),
     by: v.picklist(["agent-stop", "owner-change", "key-revoked", "operator"]),
+  }),
+  /** The job was a cancel, and this is what became of the jobs that it names, in its order. */
+  v.strictObject({
+    type: v.literal("cancel-done"),
+    jobs: v.pipe(
+      v.array(v.strictObject({ job: Id, state: CancelState })),
+      v.minLength(1),
+      v.maxLength(MAX_CANCELLED_JOBS),
+    ),
   }),
   /** The interpreter did not start; `error` is the system's word, such as `ENOENT`. */
   v.strictObject({ type: v.literal("not-started"), error: v.pipe(v.string(), v.regex(/^[A-Z0-9_]{1,40}$/)) }),
@@ -32,6 +68,7 @@ export type Outcome = Readonly<v.InferOutput<typeof Outcome>>;
 
 /** Whether the job did what its author asked, as far as an exit code can say. */
 export function isSuccess(outcome: Outcome): boolean {
+  if (outcome.type === "cancel-done") return outcome.jobs.every(({ state }) => STOPPED.has(state));
   return (outcome.type === "exited" && outcome.code === 0) || outcome.type === "rebooted";
 }
 
@@ -46,6 +83,8 @@ export function outcomeWords(outcome: Outcome): string {
       return `timed out after ${outcome.afterMs} ms`;
     case "cancelled":
       return `cancelled by ${outcome.by}`;
+    case "cancel-done":
+      return `cancel done: ${cancelWords(outcome.jobs)}`;
     case "not-started":
       return `not started: ${outcome.error}`;
     case "refused":
@@ -53,6 +92,12 @@ export function outcomeWords(outcome: Outcome): string {
     default:
       return outcome.type;
   }
+}
+
+/** `2 ended, 1 barred`. */
+function cancelWords(jobs: readonly { readonly state: CancelState }[]): string {
+  const counts = Map.groupBy(jobs, ({ state }) => state);
+  return [...counts].map(([state, of]) => `${of.length} ${state}`).join(", ");
 }
 
 export const Stream = v.picklist(["stdout", "stderr"]);

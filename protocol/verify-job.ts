@@ -1,5 +1,6 @@
 // The one door: from bytes that anybody may have sent to a job that this device may run (SPEC 8.2). Nothing else makes one.
 import { digest } from "./digest.ts";
+import type { CancelBody } from "./cancel-body.ts";
 import { isFresh, type Vouches } from "./checkpoint.ts";
 import { pae, readEnvelopeOf, statementId, type UnverifiedEnvelope } from "./envelope.ts";
 import { type JobManifest, readManifest } from "./job.ts";
@@ -129,7 +130,9 @@ export class Runnable<K extends JobKind> {
     if (bytes.length !== size || digest(bytes) !== sha256) {
       throw refuse("body-digest", `${bytes.length} bytes, signed for ${size}`);
     }
-    return Runnable.#of(job, readWork(job.manifest.kind, bytes));
+    const work = readWork(job.manifest.kind, bytes);
+    if (work.kind === "cancel") checkCancel(job.manifest, work.body);
+    return Runnable.#of(job, work);
   }
 
   static #of(job: VerifiedJob, work: JobWork): RunnableJob {
@@ -146,6 +149,14 @@ export class Runnable<K extends JobKind> {
 
 /** One of the kinds, told apart by `kind`: the form of `body` is the one that the manifest's kind names. */
 export type RunnableJob = { readonly [K in JobKind]: Runnable<K> }[JobKind];
+
+/** A cancel is for at once, and bars no job for longer than that one could have been accepted (SPEC 8.6). */
+function checkCancel({ issuedAt, notBefore }: JobManifest, { jobs }: CancelBody): void {
+  if (notBefore !== issuedAt) throw refuse("field-invalid", `notBefore: ${notBefore}, a cancel is for at once`);
+  const latest = issuedAt + MAX_JOB_LIFETIME_MS + MAX_CLOCK_AHEAD_MS;
+  const beyond = jobs.find(({ expiresAt }) => expiresAt > latest);
+  if (beyond !== undefined) throw refuse("field-invalid", `jobs: expiresAt ${beyond.expiresAt}, at most ${latest}`);
+}
 
 // Check 4. A signature by an active key that does not fit refuses the whole job; keys that are not known are passed over.
 function countedSigners(envelope: UnverifiedEnvelope, context: JobContext): readonly string[] {

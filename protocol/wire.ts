@@ -153,8 +153,13 @@ const ListReceipts = v.strictObject({ type: v.literal("list-receipts"), rid, dev
 const ReadResult = v.strictObject({ type: v.literal("read-result"), rid, job: Id, device: Digest, offset: Bytes });
 /** Part: the checkpoint's envelope. */
 const SendCheckpoint = v.strictObject({ type: v.literal("send-checkpoint"), rid });
-/** What of a job has not reached its device is not sent any more. Stops nothing that a device has. */
-const WithdrawJob = v.strictObject({ type: v.literal("withdraw-job"), rid, job: Id });
+/** What of a job has not reached its device, or one of these, is not sent any more. Stops nothing that a device has. */
+const WithdrawJob = v.strictObject({
+  type: v.literal("withdraw-job"),
+  rid,
+  job: Id,
+  devices: v.exactOptional(v.pipe(v.array(Digest), v.minLength(1), v.maxLength(MAX_TARGETS))),
+});
 
 // Requests for keys
 const ListRequests = v.strictObject({ type: v.literal("list-requests"), rid });

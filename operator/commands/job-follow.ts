@@ -12,7 +12,8 @@ import { openSession } from "../session.ts";
 import { patienceOf } from "../wait-for.ts";
 import { JobWatch } from "../watch-jobs.ts";
 import type { World } from "../world.ts";
-import { deviceOf, readRecord } from "./job-show.ts";
+import { readRecord } from "../job-record.ts";
+import { deviceOf } from "./job-show.ts";
 
 /** Answers the exit code: 0 where every device succeeded, else 1. */
 export async function followJob(world: World, typed: string, options: CommonOptions): Promise<number> {

@@ -1,17 +1,16 @@
 // `keybound job show`: one job as it was signed, and what each device proves to have done with it.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { readEnvelopeOf } from "../../protocol/envelope.ts";
 import type { JobWork } from "../../protocol/job-work.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { shortId } from "../device-name.ts";
 import { Fault, writeFault } from "../fault.ts";
-import { AT_START, type Followed } from "../follow-job.ts";
+import { AT_START } from "../follow-job.ts";
+import { type Delivery, type JobRecord, readRecord } from "../job-record.ts";
 import { withoutSecrets } from "../library/secret-variables.ts";
 import { findJob } from "../listed-jobs.ts";
-import { openBody, type SealedJob } from "../open-body.ts";
 import { plain } from "../present/escape.ts";
 import { noteWords, hasSucceeded } from "../present/result-words.ts";
 import { resultJson } from "../present/result-json.ts";
@@ -20,10 +19,8 @@ import { date } from "../present/time.ts";
 import { type Ended, printGroups } from "../present/run-view.ts";
 import { readAnswer, readOutput, verifyChain } from "../read-result.ts";
 import { placeAmong, type Reader, readerOf } from "../reader.ts";
-import { partAt } from "../relay-client.ts";
 import { workTitle } from "../run-request.ts";
 import { openSession, type Session } from "../session.ts";
-import { readSignedJob, type SignedJob } from "../signed-job.ts";
 import { writeWhole } from "../stored-file.ts";
 import { openUnlocked } from "../unlock.ts";
 import type { DeviceResult } from "../watch-jobs.ts";
@@ -34,18 +31,6 @@ export type ShowOptions = CommonOptions & {
   readonly unlock?: boolean;
   /** Of the devices only those that did not succeed, or have not answered. */
   readonly failed?: boolean;
-};
-
-type Delivery = { readonly device: string; readonly state: Followed["delivery"]; readonly note?: string | undefined };
-
-/** What the relay keeps of a job, with the manifest verified. */
-export type JobRecord = SignedJob & {
-  readonly submittedAt: number;
-  readonly envelope: Uint8Array;
-  readonly work: JobWork | Refusal;
-  readonly deliveries: readonly Delivery[];
-  /** Receipts by device, as they came. */
-  readonly receipts: ReadonlyMap<string, Uint8Array>;
 };
 
 /** Answers the exit code: 1 where anything does not verify. */
@@ -72,35 +57,6 @@ async function openReaders(desk: Desk, unlock: boolean): Promise<{ session: Sess
   if (!unlock) return { session: await openSession(desk), own: [client] };
   const { session, keys } = await openUnlocked(desk);
   return { session, own: [client, keys] };
-}
-
-/** What the relay keeps of a job. Throws where it is not what was signed. */
-export async function readRecord(session: Session, job: string, own: readonly Reader[]): Promise<JobRecord> {
-  const { header, parts } = await session.client.ask("job-record", { type: "read-job", job });
-  const [envelope, sealed] = [partAt(parts, 0), partAt(parts, 1)];
-  const signed = readSignedJob(readEnvelopeOf("job", envelope), session.state);
-  if (signed.manifest.job !== job) throw refuse("job-id-reused", `the relay showed job ${signed.manifest.job}`);
-  const { readers } = signed.manifest;
-  const work = await workOrRefusal(signed, { sealed, wraps: parts.slice(2, 2 + readers.length), own });
-  const receipts = receiptsByDevice(header.deliveries, parts.slice(2 + readers.length));
-  return { ...signed, submittedAt: header.submittedAt, envelope, work, deliveries: header.deliveries, receipts };
-}
-
-function receiptsByDevice(
-  deliveries: readonly Delivery[],
-  receipts: readonly Uint8Array[],
-): ReadonlyMap<string, Uint8Array> {
-  const answered = deliveries.filter(({ state }) => state === "answered");
-  return new Map(answered.map(({ device }, index) => [device, partAt(receipts, index)]));
-}
-
-async function workOrRefusal(signed: SignedJob, parts: SealedJob): Promise<JobWork | Refusal> {
-  try {
-    return await openBody(signed, parts);
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
-  }
 }
 
 type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly own: readonly Reader[] };

@@ -1,6 +1,7 @@
 // How a job ended on a device, in words for people; logs and `--json` have the bare outcome.
 import { type Outcome, outcomeWords } from "../../protocol/outcome.ts";
 import { REFUSALS } from "../../protocol/refusal.ts";
+import { cancelWords } from "./cancel-words.ts";
 import { plain } from "./escape.ts";
 import { span } from "./span.ts";
 
@@ -32,6 +33,8 @@ export function endingWords(outcome: Outcome): string {
       return `timed out after ${span(outcome.afterMs)}`;
     case "cancelled":
       return `cancelled by ${outcome.by}: ${CANCELLED[outcome.by]}`;
+    case "cancel-done":
+      return cancelWords(outcome);
     case "not-started": {
       const means = SYSTEM_WORDS[outcome.error];
       return `not started: ${outcome.error}${means === undefined ? "" : ` (${means})`}`;

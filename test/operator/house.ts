@@ -100,6 +100,12 @@ export class OperatorHouse implements AsyncDisposable {
     const state = this.path(name);
     mkdirSync(state, { mode: 0o700 });
     expectDone(await runProgram(AGENT, ["--state", state, "bind", file, "--trust", pin], {}));
+    return this.startAgent(name);
+  }
+
+  /** The agent of this name again, after it was ended. */
+  startAgent(name: string): ChildProcess {
+    const state = this.path(name);
     const child = spawn(process.execPath, [AGENT, "--state", state, "run"], { stdio: "ignore" });
     this.#agents.push(child);
     return child;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toBase64url } from "../../protocol/bytes.ts";
 import { longCode } from "../../protocol/key-approval.ts";
 import { signKeyRequest } from "../../protocol/key-request.ts";
-import { DEFAULT_POLICY, type Policy } from "../../protocol/policy.ts";
+import { DEFAULT_POLICY, JobKind, type Policy } from "../../protocol/policy.ts";
 import { changedPolicy, checkPolicyOptions, type PolicyOptions } from "../../operator/policy-change.ts";
 import { differenceWords, isWeakening, policyDiff } from "../../operator/policy-diff.ts";
 import { policyTraps } from "../../operator/policy-traps.ts";
@@ -67,7 +67,7 @@ describe("a change", () => {
     ["no admins", { admins: 0 }],
     ["six admins", { admins: 6 }],
     ["six signers", { signers: ["any:critical=6"] }],
-    ["another kind of job", { signers: ["cancel:critical=2"] }],
+    ["another kind of job", { signers: ["format:critical=2"] }],
     ["a class that is none", { twoPerson: ["Not A Class"] }],
     ["a rule without a count", { signers: ["any:critical"] }],
     ["a rule twice", { twoPerson: ["critical"], signers: ["any:critical=3"] }],
@@ -130,9 +130,17 @@ describe("what a change does", () => {
     expect(differences(after, before)).toEqual(["signers: 1 for all others -> 2 for all others (stricter)"]);
   });
 
-  test("the same rule for one kind of job that is the only kind is neither", () => {
-    const after = asked({ signers: ["any:critical=1", "run:critical=2"] }, TWO);
+  test("the same rule for each kind of job by itself is neither", () => {
+    const each = JobKind.options.map((kind) => `${kind}:critical=2`);
+    const after = asked({ signers: ["any:critical=1", ...each] }, TWO);
     expect(policyDiff({ before: TWO, after }).map(({ effect }) => effect)).toEqual(["other"]);
+  });
+
+  test("of one kind of job is said of that kind alone", () => {
+    const rows = [{ kind: "run" as const, class: "any", count: 2 }];
+    expect(differences({ ...DEFAULT_POLICY, jobThresholds: rows })).toEqual([
+      "signers: 1 for all others (run only) -> 2 for all others (run only) (stricter)",
+    ]);
   });
 });
 

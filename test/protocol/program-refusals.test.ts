@@ -1,7 +1,7 @@
 // Refusals that a program gives for what it finds on its machine, where its own tests do not come by them.
 import { describe, expect, test } from "vitest";
 import { checkUser, SYSTEM_PLACES } from "../../agent/run/account.ts";
-import { MAX_LEDGER_JOBS } from "../../protocol/limits.ts";
+import { MAX_LEDGER_JOBS, RESERVED_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { bindTo, deviceOf, jobsOn, openState, receiptsOf } from "../agent/bound.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
@@ -40,7 +40,7 @@ test("a ledger that is full refuses a new job, and says so in a receipt", async 
     `INSERT INTO ledger (job, statement, state, accepted, not_before, expires_at, boot_id, may_reboot)
      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
      SELECT 'job ' || i, 'statement', 'finished', i, 0, ?, 'boot one', 0 FROM n`,
-    MAX_LEDGER_JOBS,
+    MAX_LEDGER_JOBS - RESERVED_LEDGER_JOBS,
     tenant.clock.now + DAY,
   );
   const job = jobFor({ tenant, devices: [device] });

@@ -41,6 +41,23 @@ test("what waits of a withdrawn job has expired, and who watches hears why", asy
   expect(back.waiting("job")).toEqual([]);
 });
 
+test("a job is withdrawn from some of its devices and goes out to the others", async () => {
+  const house = await House.withTenant();
+  await using _ = house;
+  const { tenant, url } = house;
+  const operator = await operatorAt(url, tenant);
+  for (const one of [web, db]) await (await deviceAt(url, tenant, one)).close();
+  await expect.poll(async () => online(await operator.request({ type: "list-devices" }))).toBe(false);
+  const job = jobFor({ tenant, devices: [web, db] });
+  const { header, parts } = submission(job);
+  await operator.done(header, parts);
+  await operator.done({ type: "withdraw-job", job: job.job, devices: [db.id] });
+  await (await deviceAt(url, tenant, web)).next("job");
+  const away = await deviceAt(url, tenant, db);
+  await away.request({ type: "read-log", log: "key", from: 0 });
+  expect(away.waiting("job")).toEqual([]);
+});
+
 test("a device that was sent a withdrawn job and has not said so takes it and answers", async () => {
   const { house, tenant, target, operator, job } = await scene();
   await using _ = house;

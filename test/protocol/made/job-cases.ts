@@ -79,6 +79,7 @@ const swapped = ({ envelope }: Job) => ({
   ),
 });
 const echo = jobFor({ tenant: organisation(), devices: [web], word: "echo" });
+const lasting = (ms: number) => ({ ...echo, manifest: { expiresAt: new Tenant().clock.now + ms } });
 const twoForCancels = (): Tenant => organisation({ jobThresholds: [{ kind: "cancel", class: "any", count: 2 }] });
 const two = (): Tenant => organisation({ jobThresholds: [{ kind: "run", class: "any", count: 2 }] });
 
@@ -224,6 +225,18 @@ export function bodyCases(): readonly RefusalCase[] {
       "the body of a run under a manifest that says cancel",
       over({ kind: "cancel" }),
       over({ kind: "run" }),
+    ],
+    [
+      "field-invalid",
+      "a cancel that is for later",
+      given({ cancels: [echo], manifest: { notBefore: new Tenant().clock.now + 1 } }),
+      given({ cancels: [echo], manifest: { notBefore: new Tenant().clock.now } }),
+    ],
+    [
+      "field-invalid",
+      "a cancel that would bar a job for longer than one can live",
+      given({ cancels: [lasting(30 * DAY + 10 * MINUTE + 1)] }),
+      given({ cancels: [lasting(30 * DAY + 10 * MINUTE)] }),
     ],
     ["field-invalid", "a cancel of nothing", given({ cancels: [] }), given({ cancels: [echo] })],
     ["field-invalid", "a cancel that names a job twice", given({ cancels: [echo, echo] }), given({ cancels: [echo] })],

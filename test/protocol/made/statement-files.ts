@@ -82,6 +82,11 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     word: "desktop",
     body: { user: { as: "sessions" } },
   });
+  const cancelDone = new ReceiptChain(web, tenant).answer({
+    job: cancel,
+    outcome: { type: "cancel-done", jobs: [{ job: job.job, state: "ended" }] },
+    over: { startedAt: undefined, interpreter: undefined },
+  });
   const [genesis, added] = tenant.log;
   const [admitted] = roster.log;
   if (genesis === undefined || added === undefined || admitted === undefined)
@@ -156,6 +161,7 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
         of(new ReceiptChain(web, tenant).answer({ job, over: { live: STREAMED } }).bytes),
       ),
     ],
+    ["receipt-cancel-done", fileOf("receipt", "the answer to the cancel", of(cancelDone.bytes))],
     ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
     ["binding-report", fileOf("binding-report", "a device says what it knows of its owner", of(reportOf(web, tenant)))],
     ["relay-login", fileOf("relay-login", "a device logs in to a relay", of(loginOf(tenant, web.signer)))],
