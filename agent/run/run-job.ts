@@ -143,18 +143,21 @@ type Kept = readonly [KeptOutput, KeptOutput];
 type TurnContext = RunContext & { readonly prepared: PreparedJob; readonly kept: Kept };
 type Ended = Pick<RunResult, "outcome" | "contained">;
 
-/** One account after the other; what ends the job from outside ends the rest with it and is the outcome. */
+/**
+ * One account after the other; what ends the job from outside ends the rest with it and is the outcome. Once the last has ended
+ * by itself nothing from outside is: the first cause wins.
+ */
 async function runInTurn(accounts: readonly Account[], context: TurnContext): Promise<Ended> {
+  const stopped = () => Promise.race([context.stop.promise, Promise.resolve(undefined)]);
   const ended: Ended[] = [];
-  let stopped: Outcome | undefined;
   for (const [index, account] of accounts.entries()) {
-    ended.push(await runAs(account, index, context));
-    stopped = await Promise.race([context.stop.promise, Promise.resolve(undefined)]);
-    if (stopped !== undefined) break;
+    if ((await stopped()) === undefined) ended.push(await runAs(account, index, context));
   }
   const outcomes = ended.map(({ outcome }) => outcome);
-  const worst = stopped ?? outcomes.find((outcome) => !isSuccess(outcome)) ?? { type: "exited", code: 0 };
-  return { outcome: worst, contained: leastSure(ended.map(({ contained }) => contained)) };
+  const cause = await stopped();
+  const isFirst = cause !== undefined && (ended.length < accounts.length || outcomes.includes(cause));
+  const own = outcomes.find((outcome) => !isSuccess(outcome)) ?? { type: "exited", code: 0 };
+  return { outcome: isFirst ? cause : own, contained: leastSure(ended.map(({ contained }) => contained)) };
 }
 
 function leastSure(contained: readonly Receipt["contained"][]): Receipt["contained"] {

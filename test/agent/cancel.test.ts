@@ -135,6 +135,7 @@ describe("a cancel", () => {
     const short = job({ word: "short", body: { source: "exec sleep 0.2" } });
     const cancel = cancelOf([short]);
     give(short);
+    await new Promise((resolve) => setImmediate(resolve));
     // The process has ended, and this program has not heard of it: nothing else runs while it sleeps.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     await new Promise((resolve) => setImmediate(resolve));

@@ -12,6 +12,8 @@ import { environmentIn } from "./machine.ts";
 
 const acme = new Tenant();
 const web1 = device("web1");
+/** Past while what ignores the first signal is waited for, which takes five seconds. */
+const LIMITED = { timeMs: 3_000, outputBytes: 1_000 };
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 
 function started(body: Overrides) {
@@ -52,6 +54,11 @@ describe("a job that ends by itself", () => {
       stdout: "out\n",
       stderr: "err\n",
     });
+  });
+
+  it("has that end also where a cause from outside comes while what it left is being ended", async () => {
+    const { running } = started({ source: "trap '' TERM; sleep 60 >/dev/null 2>&1 & exit 0", limits: LIMITED });
+    expect((await running.done).outcome).toEqual({ type: "exited", code: 0 });
   });
 
   it("is told by the signal that ended it", async () => {
