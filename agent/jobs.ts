@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
 import type { Random } from "../protocol/seal.ts";
-import { type JobContext, type Runnable, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
+import { type JobContext, type Runnable, VerifiedJob } from "../protocol/verify-job.ts";
 import { barredStatement } from "./barred.ts";
 import { answerBarred, carryOut, noteEnded } from "./cancels.ts";
 import { isDiskFull } from "./fault.ts";
@@ -21,8 +21,11 @@ import {
   waitingJobs,
 } from "./ledger.ts";
 import { DISK_RETRY_MS, MAX_RUNNING_JOBS } from "./limits.ts";
+import { Fetches } from "./fetches.ts";
+import { JobFiles } from "./job-files.ts";
+import { endedWaiting, hasFiles, prepare, type Prepared, type PreparedRun, turnOf } from "./prepared.ts";
 import { LiveOutput } from "./live.ts";
-import { type Answer, answer, type Standing, standingOf } from "./outbox.ts";
+import { type Answer, answer, resultFiles, type Standing, standingOf } from "./outbox.ts";
 import { addVouch, heardAtPlace, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
@@ -30,14 +33,7 @@ import type { RelayConnection } from "./relay-connection.ts";
 import { sealResult } from "./result.ts";
 import { checkCancelRoom, checkRoom } from "./room.ts";
 import { clearSources } from "./run/source-file.ts";
-import {
-  type EndCause,
-  type PreparedJob,
-  prepareJob,
-  type RunEnvironment,
-  type RunningJob,
-  runJob,
-} from "./run/run-job.ts";
+import { type EndCause, type RunEnvironment, type RunningJob, runJob } from "./run/run-job.ts";
 import type { State } from "./state.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
@@ -71,16 +67,26 @@ export class Jobs {
   readonly #options: JobsOptions;
   readonly #queue = new TurnQueue();
   readonly #active = new Map<string, Active>();
+  /** Jobs whose turn has come and whose files are being placed. */
+  readonly #placing = new Set<string>();
+  readonly #fetches: Fetches;
   /** Jobs in the queue that somebody watches. */
   readonly #awaited = new Set<string>();
   readonly #ended = new Set<Promise<void>>();
   readonly #refusals: Refusals;
+  readonly #files: JobFiles;
   #timer: NodeJS.Timeout | undefined;
   readonly #stopping = new AbortController();
 
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#refusals = new Refusals({ ...options, standing: () => this.#standing() });
+    this.#fetches = new Fetches(options);
+    this.#files = new JobFiles({
+      ...options,
+      onWhole: (job) => this.#enqueue(job),
+      onRefused: (job, refusal) => this.#keep(this.#endWaiting(job, refusal)),
+    });
   }
 
   get running(): number {
@@ -94,10 +100,12 @@ export class Jobs {
       const outcome: Outcome = { type: mayReboot && bootId !== this.#options.bootId ? "rebooted" : "lost" };
       this.#finish({ job, statement, outcome, startedAt, contained: "unknown" });
     }
-    for (const job of waitingJobs(this.#options.owned.state)) {
-      const runnable = this.#resume(job)?.runnable;
-      if (runnable !== undefined)
-        this.#queue.add({ job, notBefore: runnable.job.manifest.notBefore, lock: runnable.body.lock });
+    this.#fetches.recover(resultFiles(this.#options.owned.state));
+    const waiting = waitingJobs(this.#options.owned.state);
+    this.#files.recover(new Set(waiting));
+    for (const job of waiting) {
+      const prepared = this.#resume(job);
+      if (prepared !== undefined) this.#wait(prepared);
     }
     this.#startDue();
   }
@@ -122,7 +130,7 @@ export class Jobs {
     const runnable = job.open(delivery, owned.owner.sealing);
     if (runnable.kind === "cancel") this.#cancel(runnable, delivery);
     else {
-      const prepared = prepareJob(runnable, environment);
+      const prepared = prepare(runnable, environment);
       checkRoom(owned.state);
       this.#accept(prepared, { delivery, watched });
     }
@@ -159,20 +167,24 @@ export class Jobs {
     });
     log.info({ job: manifest.job, signers, waited: waited.length, running: running.length }, "cancel accepted");
     for (const one of waited) this.#forgetWaiting(one);
-    for (const one of running) this.#active.get(one)?.running.end("operator");
+    for (const one of running) {
+      this.#active.get(one)?.running.end("operator");
+      this.#fetches.end(one, "operator");
+    }
     onReceipt();
     this.#startDue();
   }
 
   #forgetWaiting(job: string): void {
     this.#queue.remove(job);
+    this.#files.release(job);
     this.#awaited.delete(job);
   }
 
   /** Somebody watches a job from now on, or from when its turn comes. */
   watch(job: string): void {
     this.#active.get(job)?.live.watch();
-    if (this.#queue.has(job)) this.#awaited.add(job);
+    if (this.#queue.has(job) || this.#files.has(job)) this.#awaited.add(job);
   }
 
   /** Nobody watches a job any more. */
@@ -196,12 +208,24 @@ export class Jobs {
     this.#startDue();
   }
 
+  /** A relay is there: files that are missing are asked for. */
+  connected(): void {
+    this.#files.connected();
+  }
+
   /** Takes no more, ends what runs, and settles when every ended job has its receipt on the disk. */
   async stop(by: EndCause): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
     for (const { running } of this.#active.values()) running.end(by);
-    await Promise.all(this.#ended);
+    this.#fetches.endAll(by);
+    await Promise.all([...this.#ended, this.#files.stop()]);
+  }
+
+  /** For its files if it has some, else for its turn. */
+  #wait(prepared: Prepared): void {
+    if (!hasFiles(prepared)) this.#queue.add(turnOf(prepared));
+    else this.#files.fetch(prepared);
   }
 
   #context(asked: boolean): JobContext {
@@ -220,20 +244,23 @@ export class Jobs {
     };
   }
 
-  #accept(prepared: PreparedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): void {
+  #accept(prepared: Prepared, { delivery, watched }: { delivery: Delivery; watched: boolean }): void {
     const { owned, now, bootId, log } = this.#options;
-    const { job, body } = prepared.runnable;
+    const { job } = prepared.runnable;
+    const { lock } = turnOf(prepared);
+    const mayReboot = prepared.kind === "run" && prepared.runnable.body.mayReboot;
     const { manifest, signers } = job;
-    const startsNow = manifest.notBefore <= now() && this.#hasTurn(body.lock) && !this.#queue.hasDue(now());
+    const startsNow =
+      !hasFiles(prepared) && manifest.notBefore <= now() && this.#hasTurn(lock) && !this.#queue.hasDue(now());
     const startedAt = startsNow ? now() : undefined;
     owned.write("accept job", (state) => {
-      claim(state, job, { delivery, bootId, mayReboot: body.mayReboot, startedAt });
+      claim(state, job, { delivery, bootId, mayReboot, startedAt });
       this.#noteAccepted(state, job);
     });
     log.info({ job: manifest.job, signers, waits: !startsNow }, "job accepted");
     if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });
     else {
-      this.#queue.add({ job: manifest.job, notBefore: manifest.notBefore, lock: body.lock });
+      this.#wait(prepared);
       if (watched) this.#awaited.add(manifest.job);
       this.#startDue();
     }
@@ -248,12 +275,18 @@ export class Jobs {
     forgetExpired(state, owned.floor());
   }
 
-  #hasTurn(lock: string | undefined): boolean {
-    return !this.#stopping.signal.aborted && this.#active.size < MAX_RUNNING_JOBS && this.#queue.isFree(lock);
+  /** Places that are taken: a job whose files are being placed has one. */
+  get #busy(): number {
+    return this.#active.size + this.#placing.size + this.#fetches.running;
   }
 
-  #start(prepared: PreparedJob, { startedAt, watched }: { startedAt: number; watched: boolean }): void {
-    const { environment, random, connection, onFault } = this.#options;
+  #hasTurn(lock: string | undefined): boolean {
+    return !this.#stopping.signal.aborted && this.#busy < MAX_RUNNING_JOBS && this.#queue.isFree(lock);
+  }
+
+  #start(prepared: Prepared, { startedAt, watched }: { startedAt: number; watched: boolean }): void {
+    const { environment, random, connection } = this.#options;
+    if (prepared.kind === "fetch") return this.#keep(this.#fetch(prepared.runnable, startedAt));
     const { job, body } = prepared.runnable;
     const { job: id, readers } = job.manifest;
     this.#queue.hold(body.lock);
@@ -265,9 +298,24 @@ export class Jobs {
     // Sealing to the watchers takes a millisecond, in which the process starts; its output comes in a later turn.
     if (watched) live.watch();
     this.#active.set(id, { running, live });
-    const ended = this.#end(prepared.runnable, { running, live, startedAt }).catch(onFault);
-    this.#ended.add(ended);
-    void ended.finally(() => this.#ended.delete(ended));
+    this.#keep(this.#end(prepared.runnable, { running, live, startedAt }));
+  }
+
+  /** Reads a file for its readers; it has a running place meanwhile. */
+  async #fetch(runnable: Runnable<"fetch">, startedAt: number): Promise<void> {
+    const { statement, manifest } = runnable.job;
+    const { job } = manifest;
+    const read = await this.#fetches.read(runnable);
+    await this.#finishOnceThereIsRoom({ job, statement, startedAt, contained: "yes", ...read });
+    this.#fetches.done(job);
+    this.#startDue();
+  }
+
+  /** Something that a stop waits for. */
+  #keep(work: Promise<void>): void {
+    const kept = work.catch(this.#options.onFault);
+    this.#ended.add(kept);
+    void kept.finally(() => this.#ended.delete(kept));
   }
 
   async #end(
@@ -317,6 +365,7 @@ export class Jobs {
       return true;
     });
     if (!isFirst) return;
+    this.#files.release(given.job);
     log.info({ job: given.job, outcome: outcomeWords(given.outcome) }, "job ended");
     onReceipt();
   }
@@ -332,7 +381,7 @@ export class Jobs {
     const { now, onFault } = this.#options;
     clearTimeout(this.#timer);
     try {
-      while (!this.#stopping.signal.aborted && this.#active.size < MAX_RUNNING_JOBS) {
+      while (!this.#stopping.signal.aborted && this.#busy < MAX_RUNNING_JOBS) {
         const next = this.#queue.take(now());
         if (next === undefined) break;
         this.#startWaiting(next);
@@ -350,14 +399,61 @@ export class Jobs {
     const watched = this.#awaited.delete(job);
     const prepared = this.#resume(job);
     if (prepared === undefined) return;
+    if (!hasFiles(prepared)) this.#begin(prepared, watched);
+    else this.#keep(this.#placeAndBegin(prepared, watched));
+  }
+
+  #begin(prepared: Prepared, watched: boolean): void {
     const { owned, now, bootId } = this.#options;
     const startedAt = now();
+    const { job } = prepared.runnable.job.manifest;
     if (owned.write("begin job", (state) => begin(state, job, { bootId, startedAt })))
       this.#start(prepared, { startedAt, watched });
   }
 
+  /** It has its turn while its files are placed, and is looked at once more before they are: that takes a while. */
+  async #placeAndBegin(prepared: PreparedRun, watched: boolean): Promise<void> {
+    const { job, lock } = turnOf(prepared);
+    this.#placing.add(job);
+    this.#queue.hold(lock);
+    try {
+      const placed = await this.#files.place(
+        prepared,
+        () => !this.#stopping.signal.aborted && this.#resume(job) !== undefined,
+      );
+      this.#letGo(job, lock);
+      if (placed !== undefined) this.#begin({ kind: "run", ...placed }, watched);
+    } catch (error) {
+      this.#letGo(job, lock);
+      if (!(error instanceof Refusal)) throw error;
+      await this.#endWaiting(job, error);
+    }
+    this.#startDue();
+  }
+
+  #letGo(job: string, lock: string | undefined): void {
+    this.#placing.delete(job);
+    this.#queue.release(lock);
+  }
+
+  /** Its files are here: it waits for its turn. */
+  #enqueue(job: string): void {
+    const prepared = this.#resume(job);
+    if (prepared === undefined) return;
+    this.#queue.add(turnOf(prepared));
+    this.#startDue();
+  }
+
+  /** A job that waits will not run. */
+  async #endWaiting(job: string, refusal: Refusal): Promise<void> {
+    const waiting = waitingJob(this.#options.owned.state, job);
+    if (waiting === undefined) return;
+    const { statement } = waiting;
+    await this.#finishOnceThereIsRoom({ job, statement, outcome: endedWaiting(refusal), contained: "yes" });
+  }
+
   /** A waiting job out of the ledger, checked again; one that may not run any more gets its receipt here. */
-  #resume(id: string): PreparedJob | undefined {
+  #resume(id: string): Prepared | undefined {
     const { owned, agent, environment, now } = this.#options;
     const waiting = waitingJob(owned.state, id);
     if (waiting === undefined) return undefined;
@@ -369,24 +465,11 @@ export class Jobs {
         agentVersion: agent.number,
         now: Math.max(now(), owned.floor()),
       });
-      return prepareJob(runOf(job.open(waiting, owned.owner.sealing)), environment);
+      return prepare(job.open(waiting, owned.owner.sealing), environment);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.#finish({ job: waiting.job, statement: waiting.statement, outcome: endedWaiting(error), contained: "yes" });
       return undefined;
     }
   }
-}
-
-/** Only a run can wait for its turn. */
-function runOf(runnable: RunnableJob): Runnable<"run"> {
-  if (runnable.kind === "run") return runnable;
-  throw new Error(`internal error: a job of kind ${runnable.kind} in the queue`);
-}
-
-/** The outcome of an accepted job that may not run when its turn comes. */
-function endedWaiting(refusal: Refusal): Outcome {
-  if (refusal.code === "job-expired") return { type: "expired" };
-  if (refusal.code === "signer-revoked") return { type: "cancelled", by: "key-revoked" };
-  return { type: "refused", code: refusal.code, detail: refusal.detail.slice(0, 200).toWellFormed() };
 }

@@ -92,6 +92,10 @@ export function waitingJobs(state: State): readonly string[] {
   return state.all("SELECT job FROM ledger WHERE state = 'waiting' ORDER BY accepted").map((row) => textOf(row, "job"));
 }
 
+export function isWaiting(state: State, job: string): boolean {
+  return state.get("SELECT 1 FROM ledger WHERE state = 'waiting' AND job = ?", job) !== undefined;
+}
+
 /** One job that waits, as it came. */
 export function waitingJob(state: State, job: string): WaitingJob | undefined {
   const row = state.get(

@@ -90,6 +90,12 @@ export const INVENTORY_DELAY_MS = 5_000;
 export const INVENTORY_EVERY_MS = 24 * 3_600_000;
 /** systeminformation asks many programs; one of them may hang. */
 export const INVENTORY_TIMEOUT_MS = 60_000;
+/** Sealed files that jobs hold here; a job beyond it waits until another has ended: eight of the largest. */
+export const MAX_HELD_FILE_BYTES = 2 * 1024 * 1024 * 1024;
+/** What files of jobs leave free on a disk: the state, the system's logs and whoever logs in to tidy up need some. */
+export const DISK_RESERVE_BYTES = 64 * 1024 * 1024;
+/** A large file is read and hashed a piece at a time: a millisecond each. */
+export const FILE_PIECE_BYTES = 1024 * 1024;
 /** On a full disk, a receipt that could not be written is tried again after this. */
 export const DISK_RETRY_MS = 5_000;
 /** How long another writer (bind beside run) may hold the database. */

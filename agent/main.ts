@@ -11,7 +11,7 @@ import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
-import { defaultState, pathsIn } from "./paths.ts";
+import { defaultState, type Paths, pathsIn } from "./paths.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
@@ -90,7 +90,7 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
-    const daemon = { state, paths, machine, environment: runEnvironment(paths.jobs), agent: VERSION, inventoryCommand };
+    const daemon = { state, paths, machine, environment: runEnvironment(paths), agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
     await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
     log.info("stopped");
@@ -104,7 +104,7 @@ function askingProgram(own: string): string {
   return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
-function runEnvironment(jobs: string): RunEnvironment {
+function runEnvironment({ jobs, files, placed, fetched }: Paths): RunEnvironment {
   const { username, homedir, uid } = userInfo();
   const {
     SystemRoot: systemRoot = "C:\\Windows",
@@ -119,6 +119,9 @@ function runEnvironment(jobs: string): RunEnvironment {
     versions: new InterpreterVersions(),
     containment: openContainment(process.platform),
     jobs,
+    files,
+    placed,
+    fetched,
   };
 }
 

@@ -39,13 +39,20 @@ export type Answer = {
   readonly result?: SealedOutput;
   /** What was streamed while it ran. */
   readonly live?: NonNullable<Receipt["live"]>;
+  /** A result in a file of its own, in place of `result`. */
+  readonly file?: FileResult;
 };
+
+/** A sealed result on the disk: `name` in the folder of fetched files. */
+export type FileResult = { readonly name: string; readonly result: NonNullable<Receipt["result"]> };
 
 export type OutboxReceipt = {
   readonly seq: number;
   readonly job: string;
   readonly bytes: Uint8Array;
   readonly result: Uint8Array | undefined;
+  /** Name of the file that has the result, in place of `result`. */
+  readonly file?: string;
 };
 
 const DAY_MS = 86_400_000;
@@ -74,7 +81,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       ...(given.startedAt === undefined ? {} : { startedAt: given.startedAt }),
       finishedAt: time,
       output: [...(given.result?.output ?? [])],
-      ...(given.result === undefined ? {} : { result: given.result.result }),
+      ...resultOf(given),
       ...(given.live === undefined ? {} : { live: given.live }),
       contained: given.contained,
       ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
@@ -91,15 +98,29 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
   );
   const result = given.result?.sealed;
   state.run(
-    "INSERT INTO receipt (seq, id, job, bytes, result, time, stored) VALUES (?, ?, ?, ?, ?, ?, 0)",
+    `INSERT INTO receipt (seq, id, job, bytes, result, time, stored, result_file, result_bytes)
+     VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)`,
     seq,
     id,
     given.job,
     bytes,
     result ?? null,
     time,
+    given.file?.name ?? null,
+    given.file?.result.size ?? 0,
   );
-  return { seq, job: given.job, bytes, result };
+  return { seq, job: given.job, bytes, result, ...(given.file === undefined ? {} : { file: given.file.name }) };
+}
+
+function resultOf({ result, file }: Answer): Pick<Receipt, "result"> {
+  const named = result?.result ?? file?.result;
+  return named === undefined ? {} : { result: named };
+}
+
+/** Files in which results wait for the relay. */
+export function resultFiles(state: State): ReadonlySet<string> {
+  const rows = state.all("SELECT result_file FROM receipt WHERE stored = 0 AND result_file IS NOT NULL");
+  return new Set(rows.map((row) => textOf(row, "result_file")));
 }
 
 /** Whether a job has an answer that is still kept here, also where the ledger has forgotten the job. */
@@ -113,7 +134,11 @@ export function waitingReceipts(
   { after, count }: { after: number; count: number },
 ): readonly OutboxReceipt[] {
   return state
-    .all("SELECT seq, job, bytes, result FROM receipt WHERE stored = 0 AND seq > ? ORDER BY seq LIMIT ?", after, count)
+    .all(
+      "SELECT seq, job, bytes, result, result_file FROM receipt WHERE stored = 0 AND seq > ? ORDER BY seq LIMIT ?",
+      after,
+      count,
+    )
     .map(receiptOf);
 }
 
@@ -136,7 +161,7 @@ export function receiptCount(state: State): number {
 /** How many receipts wait, and the bytes of their results. */
 export function outboxLoad(state: State): { readonly receipts: number; readonly bytes: number } {
   const row = state.get(
-    "SELECT COUNT(*) AS receipts, COALESCE(SUM(LENGTH(result)), 0) AS bytes FROM receipt WHERE stored = 0",
+    "SELECT COUNT(*) AS receipts, COALESCE(SUM(COALESCE(LENGTH(result), result_bytes)), 0) AS bytes FROM receipt WHERE stored = 0",
   );
   return row === undefined
     ? { receipts: 0, bytes: 0 }
@@ -149,5 +174,6 @@ function receiptOf(row: Row): OutboxReceipt {
     job: textOf(row, "job"),
     bytes: bytesOf(row, "bytes"),
     result: optionalBytesOf(row, "result"),
+    ...(row["result_file"] === null ? {} : { file: textOf(row, "result_file") }),
   };
 }

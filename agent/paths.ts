@@ -1,5 +1,5 @@
 // Where the agent keeps things on each platform.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export type Paths = {
   /** State folder, 0700: keys, ledger, receipts, journal. */
@@ -10,14 +10,24 @@ export type Paths = {
   readonly ownerMark: string;
   /** Sources of running jobs, for the moment until the interpreter has opened them. */
   readonly jobs: string;
+  /** Sealed files of jobs that wait, and of one that runs. */
+  readonly files: string;
+  /** Fetched files, sealed, until the relay has them. */
+  readonly fetched: string;
+  /** The own folders of running jobs with files. Beside the state on POSIX, because a job's user must get there. */
+  readonly placed: string;
 };
 
-export function pathsIn(state: string): Paths {
+export function pathsIn(state: string, platform: NodeJS.Platform = process.platform): Paths {
+  const beside = state.replace(/[/\\]+$/, "");
   return {
     state,
-    publicStatus: `${state.replace(/[/\\]+$/, "")}.status.json`,
+    publicStatus: `${beside}.status.json`,
     ownerMark: join(state, "owner-changed"),
     jobs: join(state, "jobs"),
+    files: join(state, "files"),
+    fetched: join(state, "fetched"),
+    placed: platform === "win32" ? join(state, "placed") : resolve(`${beside}.files`),
   };
 }
 

@@ -97,6 +97,12 @@ CREATE TABLE cancelling (
 CREATE INDEX receipt_job ON receipt (job);
 `;
 
+/** A result that is a file of its own in the folder of fetched files. */
+const FETCHED = `
+ALTER TABLE receipt ADD COLUMN result_file TEXT;
+ALTER TABLE receipt ADD COLUMN result_bytes INTEGER NOT NULL DEFAULT 0;
+`;
+
 /** Step n leads from version n to version n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS];
+export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS, FETCHED];
 export const SCHEMA_VERSION = SCHEMA_STEPS.length;

@@ -62,6 +62,7 @@ export class Session {
       if (keyHead !== undefined) await this.#follow(keyHead.seq);
       if (enrolled === false) await this.#enrol();
       this.#options.uploads.connected(this.#connection);
+      this.#options.jobs.connected();
       this.#options.reports.connected(this.#connection);
       void this.#keepInventory().catch(this.#options.onFault);
     });

@@ -33,7 +33,7 @@ export class Tenure {
     const options = { ...given, onFault: (error: unknown) => this.#faulted(error) };
     this.#owned = owned;
     this.#options = given;
-    this.#uploads = new Uploads({ owned, ...options });
+    this.#uploads = new Uploads({ owned, fetched: options.environment.fetched, ...options });
     this.#reports = new Reports({ owned, ...options });
     this.#jobs = new Jobs({
       ...options,

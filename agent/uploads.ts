@@ -1,4 +1,7 @@
 // Getting receipts to the relay: in order, results before their receipts, again after every reconnect until each is confirmed.
+import { existsSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { RESULT_PART_BYTES } from "../protocol/limits.ts";
 import { UPLOAD_RETRY_MS } from "./limits.ts";
@@ -8,6 +11,8 @@ import { type RelayConnection, RelayFailure } from "./relay-connection.ts";
 
 export type UploadsOptions = {
   readonly owned: OwnerState;
+  /** Folder of results that are files. */
+  readonly fetched: string;
   readonly now: () => number;
   readonly log: Logger;
   /** The state can no longer be written. */
@@ -74,7 +79,7 @@ export class Uploads {
   async #upload(connection: RelayConnection, receipt: OutboxReceipt): Promise<boolean> {
     const { owned, now, log, onFault } = this.#options;
     try {
-      await sendReceipt(connection, receipt);
+      await sendReceipt(connection, receipt, this.#options.fetched);
     } catch (error) {
       if (connection !== this.#connection || !(error instanceof RelayFailure)) return false;
       log.warn({ receipt: receipt.seq, code: error.code }, "the relay did not take a receipt");
@@ -82,6 +87,8 @@ export class Uploads {
     }
     try {
       confirmStored(owned, receipt.seq, now());
+      // A crash before this leaves it to the next start.
+      if (receipt.file !== undefined) rmSync(join(this.#options.fetched, receipt.file), { force: true });
       return true;
     } catch (error) {
       onFault(error);
@@ -98,15 +105,31 @@ export class Uploads {
   }
 }
 
-/** Sends a result in parts, then its receipt. Resolves once the relay has stored both. */
+/** Sends a result in parts, then its receipt. Resolves once the relay has stored both. `fetched`: where results that are files are. */
 export async function sendReceipt(
   connection: RelayConnection,
-  { seq, job, bytes, result }: OutboxReceipt,
+  { seq, job, bytes, result, file }: OutboxReceipt,
+  fetched?: string,
 ): Promise<void> {
+  if (file !== undefined && fetched !== undefined) await sendFile(connection, { job, path: join(fetched, file) });
   const sealed = result ?? new Uint8Array(0);
   for (let offset = 0; offset < sealed.length; offset += RESULT_PART_BYTES) {
     const part = sealed.subarray(offset, offset + RESULT_PART_BYTES);
     await connection.request({ type: "result-part", job, offset, size: sealed.length }, [part]);
   }
-  await connection.request({ type: "receipt", job, seq }, [bytes]);
+  await connection.request({ type: "receipt", job, seq, result: sealed.length > 0 || file !== undefined }, [bytes]);
+}
+
+/** From where the relay has it. A file that somebody removed here is a result that the relay will not have; the receipt goes all the same. */
+async function sendFile(connection: RelayConnection, { job, path }: { job: string; path: string }): Promise<void> {
+  if (!existsSync(path)) return;
+  await using from = await open(path, "r");
+  const { size } = await from.stat();
+  const { header } = await connection.request({ type: "stat-result", job, size });
+  let offset = header.type === "result-stat" && header.received <= size ? header.received : 0;
+  while (offset < size) {
+    const { buffer, bytesRead } = await from.read(new Uint8Array(RESULT_PART_BYTES), 0, RESULT_PART_BYTES, offset);
+    await connection.request({ type: "result-part", job, offset, size }, [buffer.subarray(0, bytesRead)]);
+    offset += bytesRead;
+  }
 }

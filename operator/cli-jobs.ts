@@ -1,13 +1,14 @@
 // The commands about jobs.
 import { Command, Option } from "commander";
 import { addExample, type SetExitCode, withCommon } from "./cli-common.ts";
-import { count, duration, listed, repeated, size } from "./quantity.ts";
+import { count, duration, fileMode, listed, repeated, size } from "./quantity.ts";
 import type { World } from "./world.ts";
 
 export function addJobCommands(cli: Command, world: World, setExitCode: SetExitCode): void {
   cli.addCommand(runCommand(world, setExitCode));
   cli.addCommand(cancelCommand(world, setExitCode));
   cli.addCommand(rerunCommand(world, setExitCode));
+  cli.addCommand(fetchCommand(world, setExitCode));
   cli.addCommand(jobsCommand(world));
   cli.addCommand(jobCommand(world, setExitCode));
 }
@@ -27,6 +28,7 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
   addExample(run, [
     "keybound run --on web1,web2 -- systemctl is-active nginx",
     "keybound run --group web --script patch.sh --timeout 20m",
+    "keybound run --on web1 --file app.conf:/etc/app/app.conf --file-mode 0644 -- systemctl reload app",
   ]);
   return withCommon(withRunOptions(run));
 }
@@ -45,6 +47,13 @@ export function withRunOptions(command: Command): Command {
     )
     .addOption(new Option("--each-session", "run once in each active session, as its user").conflicts(["user"]))
     .option("--stdin <file>", "what it reads on standard input; - is yours")
+    .option(
+      "--file <local[:remote]>",
+      "bring this file to $KEYBOUND_FILES, or to an absolute path; may be repeated",
+      repeated,
+    )
+    .option("--file-mode <mode>", "mode of the files, such as 0644 (0600; 0700 for a program)", fileMode)
+    .option("--file-owner <name>", "whose they shall be (the job's user)")
     .option("--timeout <time>", "end it after this time (1h)", duration)
     .option("--output-limit <size>", "bytes kept of each stream: half from its beginning, half from its end (1M)", size)
     .option("--expires <time>", "devices that come later than this do not run it (24h)", duration)
@@ -97,6 +106,24 @@ function rerunCommand(world: World, setExitCode: SetExitCode): Command {
     .action(async (id, options) => setExitCode(await (await import("./commands/rerun.ts")).rerun(world, id, options)));
   addExample(rerun, ["keybound rerun 3fQx --failed", "keybound rerun 3fQx --unanswered --on web3"]);
   return withCommon(rerun, { yes: true });
+}
+
+function fetchCommand(world: World, setExitCode: SetExitCode): Command {
+  const fetch = new Command("fetch")
+    .description("Fetch one file of a device by a signed job, verified against the device's receipt.")
+    .argument("<device>", "its name")
+    .argument("<path>", "the file there, absolute and without links")
+    .option("--to <file>", "where to put it, a file or a folder (its own name, here)")
+    .option("--force", "replace a file that is there")
+    .option("--max-size <size>", "refuse a larger file (100M)", size)
+    .option("--expires <time>", "a device that comes later does not send it (24h)", duration)
+    .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
+    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
+    .action(async (device, path, options) =>
+      setExitCode(await (await import("./commands/fetch.ts")).fetchCommand(world, device, path, options)),
+    );
+  addExample(fetch, ["keybound fetch web1 /var/log/app.log", "keybound fetch web1 /etc/app.conf --to backup/"]);
+  return withCommon(fetch);
 }
 
 function jobsCommand(world: World): Command {

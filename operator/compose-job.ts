@@ -2,6 +2,7 @@
 // many signatures.
 import { toBase64url } from "../protocol/bytes.ts";
 import { readEnvelope, statementId } from "../protocol/envelope.ts";
+import { blobsOf } from "../protocol/job-file.ts";
 import type { JobManifest } from "../protocol/job.ts";
 import { type Bodies, readWork, writeBody } from "../protocol/job-work.ts";
 import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
@@ -47,6 +48,8 @@ export type ComposedJob = {
   readonly needed: number;
   /** The parts of a `submit` frame: envelope, sealed body, wraps for targets, wraps for readers. */
   readonly parts: readonly Uint8Array[];
+  /** Files that it brings, by the digests that the relay has them by. */
+  readonly blobs: readonly string[];
 };
 
 /** Signed and sealed jobs of one batch. Throws a `field-*` or `json-*` refusal for a body that devices would refuse. */
@@ -58,7 +61,7 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
   const contentKey = random(CONTENT_KEY_BYTES);
   const sealed = sealStream(contentKey, bytes);
   const { expiresInMs, batch = toBase64url(random(16)) } = request;
-  const shared = { kind, batch, body: named, expiresInMs, contentKey, sealed };
+  const shared = { kind, batch, body: named, expiresInMs, contentKey, sealed, blobs: workBlobs(request.work) };
   const jobs: ComposedJob[] = [];
   for (const [needed, targets] of byNeed(request, signing.state)) {
     for (let at = 0; at < targets.length; at += MAX_TARGETS) {
@@ -66,6 +69,16 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
     }
   }
   return jobs;
+}
+
+/** Files that work brings. */
+export function workBlobs(work: WorkFields): readonly string[] {
+  return work.kind === "run" ? blobsOf(work.body.files) : [];
+}
+
+/** What a frame says of them. */
+export function blobsField(blobs: readonly string[]): { readonly blobs?: readonly string[] } {
+  return blobs.length === 0 ? {} : { blobs };
 }
 
 /** Devices that ask for as many signatures together, those that ask for fewest first. */
@@ -81,6 +94,7 @@ type Shared = Pick<JobManifest, "kind" | "batch" | "body"> & {
   readonly expiresInMs: number;
   readonly contentKey: Uint8Array;
   readonly sealed: Uint8Array;
+  readonly blobs: readonly string[];
 };
 
 async function composeOne(
@@ -109,7 +123,7 @@ async function composeOne(
   const wraps = [...targets.map(({ enc }) => enc), ...manifest.readers].map((key) =>
     wrapKey(shared.contentKey, { recipient: keyBytes(key), use, random }),
   );
-  return { manifest, statement, targets, needed, parts: [envelope, shared.sealed, ...wraps] };
+  return { manifest, statement, targets, needed, parts: [envelope, shared.sealed, ...wraps], blobs: shared.blobs };
 }
 
 type Readers = Pick<Signing, "state" | "operator" | "access"> & { readonly needed?: number };

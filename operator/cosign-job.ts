@@ -2,6 +2,7 @@
 import type { UnverifiedSignature } from "../protocol/envelope.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { type Counted, countedSignatures } from "./counted-signatures.ts";
+import { blobsField, workBlobs } from "./compose-job.ts";
 import { confirmed } from "./ask.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
@@ -101,7 +102,15 @@ type Sending = { readonly proposed: ProposedJob; readonly parts: readonly Uint8A
 async function submit(unlocked: Unlocked, { proposed, parts }: Sending): Promise<void> {
   const { client, desk, now } = unlocked.session;
   const { job, batch, expiresAt, targets } = proposed.manifest;
-  const header = { type: "submit", job, batch, expiresAt, targets, watch: false };
+  const header = {
+    type: "submit",
+    job,
+    batch,
+    expiresAt,
+    targets,
+    watch: false,
+    ...blobsField(workBlobs(proposed.work)),
+  };
   await orDone(client.ask("ok", header, parts), job);
   desk.cache.addSentJob({ job, batch, sent: now, label: workTitle(proposed.work), targets: targets.length });
   await dropProposal(unlocked.session, proposed.statement);
@@ -119,6 +128,7 @@ async function orDone<T>(sending: Promise<T>, job: string): Promise<T> {
 }
 
 async function proposeAgain({ client }: Session, { proposed, parts }: Sending): Promise<void> {
-  const { statement, manifest } = proposed;
-  await client.ask("ok", { type: "propose", proposal: statement, expiresAt: manifest.expiresAt }, parts);
+  const { statement, manifest, work } = proposed;
+  const header = { type: "propose", proposal: statement, expiresAt: manifest.expiresAt };
+  await client.ask("ok", { ...header, ...blobsField(workBlobs(work)) }, parts);
 }

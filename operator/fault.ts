@@ -17,6 +17,10 @@ export const FAULTS = {
     says: "the relay shows an older log than this client has verified",
     hint: "it was restored from a backup, or hides entries on purpose: ask who runs it; nothing was changed here",
   },
+  "blob-unknown": {
+    says: "the relay has not the whole of a file that the job brings",
+    hint: "send the job again from here: its files are uploaded with it",
+  },
   "relay-odd": {
     says: "the relay answered what no relay should",
     hint: "it may be of another version, or lie; nothing that it said was used",
@@ -270,6 +274,7 @@ export const FAULTS = {
   "disk-full": { says: "the disk is full or does not take writes", hint: "free some space, then repeat" },
   "file-missing": { says: "the file is not there or cannot be read", hint: "check its path and permissions" },
   "file-exists": { says: "the file is there already", hint: "choose another name, or --force to replace it" },
+  "file-changed": { says: "the file was changed while it was sent", hint: "repeat once nothing writes to it" },
   "file-large": { says: "the file is larger than allowed", hint: "send less at once" },
   "file-unwritable": { says: "the file cannot be written", hint: "check its path and permissions" },
   "file-other": {

@@ -2,6 +2,8 @@
 // hide or steer what is read.
 import { fromBase64url } from "../protocol/bytes.ts";
 import type { CancelBody } from "../protocol/cancel-body.ts";
+import { isFileName, type JobFile } from "../protocol/job-file.ts";
+import type { JobWork } from "../protocol/job-work.ts";
 import type { JobBody } from "../protocol/job-body.ts";
 import { secretVariables } from "./library/secret-variables.ts";
 import { every } from "./present/either.ts";
@@ -22,8 +24,21 @@ export function jobLines({ manifest, targets, counted, needed, work }: ProposedJ
       .map(({ name }) => `            ${plain(name)} recovered: devices may count that signature only later`),
     `devices     ${targets.map((device) => `${device.name} (${device.class})`).join(", ")}`,
     `runs        ${begins}until ${date(expiresAt)}, which is in ${left(expiresAt - now)}`,
-    ...(work.kind === "run" ? runLines(work.body) : cancelLines(work.body)),
+    ...workLines(work),
   ];
+}
+
+function workLines(work: JobWork): readonly string[] {
+  switch (work.kind) {
+    case "run":
+      return runLines(work.body);
+    case "cancel":
+      return cancelLines(work.body);
+    case "fetch":
+      return [`fetches     ${shown(work.body.path)}, up to ${work.body.maxBytes} bytes, for the readers of the job`];
+    default:
+      throw new Error(`internal error: no lines for ${JSON.stringify(work satisfies never)}`);
+  }
 }
 
 function cancelLines({ jobs }: CancelBody): readonly string[] {
@@ -34,7 +49,7 @@ function cancelLines({ jobs }: CancelBody): readonly string[] {
 
 export function runLines(body: JobBody): readonly string[] {
   const secrets = secretVariables(body);
-  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source } = body;
+  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source, files = [] } = body;
   return [
     ...(label === undefined ? [] : [`label       ${shown(label)}`]),
     `by          ${shell === "exec" ? "no shell" : shell}`,
@@ -49,6 +64,7 @@ export function runLines(body: JobBody): readonly string[] {
         : `variable    ${name}=${shown(value)}`,
     ),
     ...(stdin === undefined ? [] : [`stdin       ${fromBase64url(stdin)?.length ?? 0} bytes, which are not shown`]),
+    ...files.flatMap(fileLines),
     ...args.map((arg, at) => `${`argument ${at + 1}`.padEnd(11)} ${shown(arg)}`),
     ...(source === undefined ? [] : ["source", ...source.split("\n").map((line) => `  | ${shown(line)}`)]),
   ];
@@ -65,6 +81,15 @@ function userWords(user: JobBody["user"]): string {
     default:
       return `user ${shown(user.name)}`;
   }
+}
+
+function fileLines({ path, size, sha256, mode, owner }: JobFile): readonly string[] {
+  const whose = owner === undefined ? "" : `, of user ${shown(owner)}`;
+  const where = isFileName(path) ? `${shown(path)} in the job's own folder` : shown(path);
+  return [
+    `file        ${where}: ${size} bytes, mode ${(mode ?? 0o600).toString(8).padStart(4, "0")}${whose}`,
+    `            SHA-256 ${Buffer.from(sha256, "base64url").toString("hex")}`,
+  ];
 }
 
 /** Besides what steers a terminal: what is not seen, and spaces that are none to a shell. Tabs stay. */

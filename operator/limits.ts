@@ -67,6 +67,10 @@ export const LIVE_WINDOWS_BYTES = 4 * 1024 * 1024;
 export const LIVE_TELL_MS = 5;
 /** Output that nobody has read yet: twice what was asked for is a relay that sends more, and is left out. */
 export const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+/** Cuts of the line without any progress after which a transfer is given up, */
+export const MAX_TRANSFER_TRIES = 6;
+/** and the wait after the first, doubled each time: a relay that is started anew is back within half a minute. */
+export const TRANSFER_RETRY_MS = 1 * SECOND;
 /** Rows of the live table that a terminal shows; the rest is counted in one line. */
 export const MAX_LIVE_ROWS = 20;
 /** The live table is drawn at most this often. */

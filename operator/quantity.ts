@@ -27,6 +27,12 @@ export function count(typed: string): number {
   return number;
 }
 
+/** A file's mode, in octal. */
+export function fileMode(typed: string): number {
+  if (!/^[0-7]{3,4}$/.test(typed)) throw new InvalidArgumentError("three or four octal digits, such as 0644");
+  return Number.parseInt(typed, 8);
+}
+
 /** A descriptor's number. */
 export function descriptor(typed: string): number {
   if (!/^\d{1,4}$/.test(typed)) throw new InvalidArgumentError("the number of an open file descriptor");

@@ -85,7 +85,8 @@ export async function readOutput(
   receipt: Receipt,
   { readers, reader }: { readers: readonly string[]; reader: Reader },
 ): Promise<readonly KeptStream[]> {
-  if (receipt.result === undefined) return [];
+  // A fetched file is no output: it goes to a file of its own.
+  if (receipt.result === undefined || receipt.outcome.type === "fetched") return [];
   const result = await fetchResult(session, receipt);
   const place = placeAmong(readers, reader);
   if (place < 0) throw refuse("output-sealed");

@@ -17,6 +17,7 @@ const NAMED: Readonly<Record<string, FaultCode>> = {
   "device-unknown": "device-unknown",
   "job-unknown": "job-unknown",
   "proposal-unknown": "proposal-unknown",
+  "blob-unknown": "blob-unknown",
 };
 
 /** A failed dial or a broken connection. */

@@ -68,6 +68,7 @@ export function jobTitle({ label, source, args }: BodyFields): string {
 /** The same for a job of any kind. */
 export function workTitle(work: WorkFields): string {
   if (work.kind === "run") return jobTitle(work.body);
+  if (work.kind === "fetch") return shortened(plain(work.body.label ?? `fetch ${work.body.path}`));
   return shortened(`cancel ${work.body.jobs.map(({ job }) => job).join(", ")}`);
 }
 

@@ -1,5 +1,5 @@
 // Sending composed jobs: where one signature is enough they are submitted, the others wait at the relay for a colleague's.
-import type { ComposedJob } from "./compose-job.ts";
+import { blobsField, type ComposedJob } from "./compose-job.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
 import { jobSigners } from "./job-signers.ts";
@@ -34,10 +34,10 @@ export async function submitJobs(
   { watch, title }: { readonly watch: boolean | "quiet"; readonly title: string },
 ): Promise<void> {
   const { client, desk } = unlocked.session;
-  for (const { manifest, parts } of jobs) {
+  for (const { manifest, parts, blobs } of jobs) {
     const { job, batch, expiresAt, targets } = manifest;
     desk.cache.addSentJob({ job, batch, sent: manifest.issuedAt, label: title, targets: targets.length });
-    const header = { type: "submit", job, batch, expiresAt, targets, watch: watch !== false };
+    const header = { type: "submit", job, batch, expiresAt, targets, watch: watch !== false, ...blobsField(blobs) };
     await client.ask("ok", watch === "quiet" ? { ...header, quiet: true } : header, parts);
   }
   await sendCheckpoint(unlocked);
@@ -48,10 +48,10 @@ export async function proposeJobs(unlocked: Unlocked, jobs: readonly ComposedJob
   const { session } = unlocked;
   const { client, desk } = session;
   for (const composed of jobs) {
-    const { manifest, statement, parts } = composed;
+    const { manifest, statement, parts, blobs } = composed;
     const { job, batch, expiresAt, targets, issuedAt } = manifest;
     desk.cache.addSentJob({ job, batch, sent: issuedAt, label: title, targets: targets.length });
-    await client.ask("ok", { type: "propose", proposal: statement, expiresAt }, parts);
+    await client.ask("ok", { type: "propose", proposal: statement, expiresAt, ...blobsField(blobs) }, parts);
     say(desk.world, missingWords(session, composed));
   }
   if (jobs.length > 0) await sendCheckpoint(unlocked);

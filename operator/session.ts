@@ -13,7 +13,7 @@ import { syncLogs } from "./sync.ts";
 
 export class Session implements Disposable {
   readonly desk: Desk;
-  readonly client: RelayClient;
+  #client: RelayClient;
   /** The relay's clock less ours, as of the hello. */
   readonly clockDifferenceMs: number;
   state: KeyLogState;
@@ -21,10 +21,21 @@ export class Session implements Disposable {
 
   constructor(desk: Desk, client: RelayClient, { clockDifferenceMs, state, roster }: SessionStart) {
     this.desk = desk;
-    this.client = client;
+    this.#client = client;
     this.clockDifferenceMs = clockDifferenceMs;
     this.state = state;
     this.roster = roster;
+  }
+
+  /** The line of the moment. */
+  get client(): RelayClient {
+    return this.#client;
+  }
+
+  /** Dials and logs in anew after the line was cut. What was watched over the old one is not; logs are not synced. */
+  async reconnect(): Promise<void> {
+    this.#client.close();
+    this.#client = (await dialHome(this.desk)).client;
   }
 
   get view(): KeyLogView {
@@ -51,7 +62,7 @@ export class Session implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.client.close();
+    this.#client.close();
   }
 }
 
@@ -66,17 +77,25 @@ type SessionStart = {
  * `access-expired` before dialling where the grant is missing; `log-fork` or `relay-behind` where a log was set back.
  */
 export async function openSession(desk: Desk): Promise<Session> {
-  const { home, world } = desk;
+  const { client, hello, welcome } = await dialHome(desk);
+  try {
+    const clockDifferenceMs = hello.time - desk.world.now();
+    const synced = await underLock(desk.home.folder, () => syncLogs(desk, client, welcome));
+    return new Session(desk, client, { clockDifferenceMs, ...synced });
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+async function dialHome({ home, world }: Desk) {
   const grant = readGrant(home.folder);
   if (grant === undefined) throw refuse("access-expired", "this client has no access yet");
   const { client, hello } = await RelayClient.dial(home.config.relay);
   try {
-    const clockDifferenceMs = hello.time - world.now();
     const { signer } = home.access;
     const login = { tenant: home.config.tenant, role: "access", signer, grant, now: world.now() } as const;
-    const welcome = await client.logIn(hello, login);
-    const synced = await underLock(home.folder, () => syncLogs(desk, client, welcome));
-    return new Session(desk, client, { clockDifferenceMs, ...synced });
+    return { client, hello, welcome: await client.logIn(hello, login) };
   } catch (error) {
     client.close();
     throw error;

@@ -113,6 +113,12 @@ export class JobWatch {
     return [...this.#entries.values()];
   }
 
+  /** Of a job that is watched. */
+  manifestOf(job: string): JobManifest {
+    for (const entry of this.#entries.values()) if (entry.target.job === job) return entry.job.manifest;
+    throw new Error(`internal error: job ${job} is not watched`);
+  }
+
   /** Calls back when the relay says that something about what waits for signatures has changed. */
   onWaitingNews(callback: () => void): void {
     this.#onWaitingNews = callback;

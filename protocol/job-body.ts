@@ -1,6 +1,7 @@
 // The body of a job of kind `run`: everything that decides what happens on the device, sealed to it and named by hash in the manifest (SPEC 8.3).
 import * as v from "valibot";
 import { fromBase64url } from "./bytes.ts";
+import { JobFiles } from "./job-file.ts";
 import { Digest, label, readFields, whole, Word } from "./fields.ts";
 import {
   MAX_ARGUMENT_CHARS,
@@ -62,6 +63,8 @@ const JobBody = v.pipe(
     lock: v.exactOptional(Word),
     /** Whether ending by a restart of the device is what was meant. */
     mayReboot: v.boolean(),
+    /** Put in place before the job starts, all of them or none. */
+    files: v.exactOptional(JobFiles),
   }),
   v.check(
     ({ shell, source, args }) => (shell === "exec" ? source === undefined && args.length > 0 : source !== undefined),

@@ -1,11 +1,12 @@
 // What a job asks of a device: a body of the form that its manifest's kind names (SPEC 8.3).
 import { type CancelBody, readCancelBody } from "./cancel-body.ts";
 import { digest } from "./digest.ts";
+import { type FetchBody, readFetchBody } from "./fetch-body.ts";
 import { type JobBody, readBody } from "./job-body.ts";
 import type { JobKind } from "./policy.ts";
 import { encodeStrict } from "./strict-json.ts";
 
-export type Bodies = { readonly run: JobBody; readonly cancel: CancelBody };
+export type Bodies = { readonly run: JobBody; readonly cancel: CancelBody; readonly fetch: FetchBody };
 
 export type JobWork = { readonly [K in JobKind]: { readonly kind: K; readonly body: Bodies[K] } }[JobKind];
 
@@ -16,6 +17,8 @@ export function readWork(kind: JobKind, bytes: Uint8Array): JobWork {
       return { kind, body: readBody(bytes) };
     case "cancel":
       return { kind, body: readCancelBody(bytes) };
+    case "fetch":
+      return { kind, body: readFetchBody(bytes) };
     default:
       throw new Error(`internal error: no body for ${JSON.stringify(kind satisfies never)}`);
   }

@@ -89,6 +89,16 @@ export const MAX_CANCELLED_JOBS = 64;
 
 /** Plaintext of one chunk of a sealed stream, as in age: small enough to hold, large enough that tags cost nothing. */
 export const CHUNK_BYTES = 64 * KIB;
+/** A file that a job brings, or that is fetched: an installer, a log. Larger ones have better carriers. */
+export const MAX_FILE_BYTES = 100 * MIB;
+/** Files of one job: what a script has beside it. More go as an archive. */
+export const MAX_JOB_FILES = 16;
+/** All files of one job: two of the largest and what belongs to them; a device needs twice as much room. */
+export const MAX_JOB_FILES_BYTES = 256 * MIB;
+/** A sealed file at its longest: a tag for each of its 1,600 chunks. */
+export const MAX_BLOB_BYTES = MAX_FILE_BYTES + 1600 * 16;
+/** A fetched file as a result: wraps for 32 readers, and 1,601 chunks of salt and content. */
+export const MAX_FETCHED_BYTES = 32 * 80 + 32 + MAX_FILE_BYTES + 1601 * 16;
 /** 32 bytes of encapsulated key and a 32-byte content key with its tag. */
 export const WRAP_BYTES = 80;
 
@@ -121,6 +131,8 @@ export const MAX_DEVICE_FRAME_BYTES = 512 * KIB;
 export const MAX_PARTS = 512;
 /** Part of a result in one frame. */
 export const RESULT_PART_BYTES = 256 * KIB;
+/** Part of a sealed file in one frame: four sealed chunks. */
+export const BLOB_PART_BYTES = 4 * (64 * KIB + 16);
 /** Proposals and requests for keys of one tenant that a relay keeps: what people can look through. */
 export const MAX_OPEN_REQUESTS = 64;
 export const MAX_PROPOSALS = 64;

@@ -1,7 +1,7 @@
 // How a job ended on a device: one of these, whichever cause came first (SPEC 9.2).
 import * as v from "valibot";
-import { Id, whole } from "./fields.ts";
-import { MAX_CANCELLED_JOBS } from "./limits.ts";
+import { Digest, Id, label, Time, whole } from "./fields.ts";
+import { MAX_CANCELLED_JOBS, MAX_FILE_BYTES } from "./limits.ts";
 import { REFUSALS, type RefusalCode } from "./refusal.ts";
 
 const codes = Object.keys(REFUSALS).filter((code): code is RefusalCode => Object.hasOwn(REFUSALS, code));
@@ -58,6 +58,18 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("rebooted") }),
   /** It had been accepted, and expired before its turn came. */
   v.strictObject({ type: v.literal("expired") }),
+  /** A file was read whole; it is the result. The sum is over the result's salt and the content. */
+  v.strictObject({
+    type: v.literal("fetched"),
+    size: whole(0, MAX_FILE_BYTES),
+    sha256: Digest,
+    /** Where the platform has them. */
+    mode: v.exactOptional(whole(0, 0o7777)),
+    owner: v.exactOptional(label(104)),
+    modifiedAt: Time,
+  }),
+  /** It was not read; `error` is the system's word, or `NOT_A_FILE`, `TOO_LARGE`, `CHANGED`, `NO_READER`. */
+  v.strictObject({ type: v.literal("fetch-failed"), error: v.pipe(v.string(), v.regex(/^[A-Z0-9_]{1,40}$/)) }),
   v.strictObject({
     type: v.literal("refused"),
     code: v.picklist(codes),
@@ -69,7 +81,7 @@ export type Outcome = Readonly<v.InferOutput<typeof Outcome>>;
 /** Whether the job did what its author asked, as far as an exit code can say. */
 export function isSuccess(outcome: Outcome): boolean {
   if (outcome.type === "cancel-done") return outcome.jobs.every(({ state }) => STOPPED.has(state));
-  return (outcome.type === "exited" && outcome.code === 0) || outcome.type === "rebooted";
+  return (outcome.type === "exited" && outcome.code === 0) || ["rebooted", "fetched"].includes(outcome.type);
 }
 
 /** `exited 1`, `refused job-expired`: the words used in tables and logs. */
@@ -87,6 +99,10 @@ export function outcomeWords(outcome: Outcome): string {
       return `cancel done: ${cancelWords(outcome.jobs)}`;
     case "not-started":
       return `not started: ${outcome.error}`;
+    case "fetched":
+      return `fetched ${outcome.size} bytes`;
+    case "fetch-failed":
+      return `not fetched: ${outcome.error}`;
     case "refused":
       return `refused ${outcome.code}`;
     default:

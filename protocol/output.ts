@@ -105,6 +105,30 @@ function cut(plain: Uint8Array, summaries: Receipt["output"]): readonly KeptStre
   return kept;
 }
 
+// --- A fetched file ---
+
+/** What a fetched file begins with: a wrap of its content key for each reader, in order. */
+export function fetchedWraps(
+  contentKey: Uint8Array,
+  { readers, statement, random }: { readers: readonly string[]; statement: string; random: Random },
+): Uint8Array {
+  return wrapToAll(contentKey, { readers, use: { purpose: "job-output", statement }, random });
+}
+
+/** Bytes of the salt at the beginning of a result's stream. */
+export const RESULT_SALT_BYTES = SALT_BYTES;
+
+/** The content key of a fetched file, by whoever can open the wrap of this place among the readers. */
+export async function fetchedKey(
+  unwrap: (wrap: Uint8Array, use: WrapUse) => Promise<Uint8Array | undefined>,
+  wraps: Uint8Array,
+  { statement, place }: { statement: string; place: number },
+): Promise<Uint8Array> {
+  const contentKey = await unwrap(wrapAt(wraps, place), { purpose: "job-output", statement });
+  if (contentKey === undefined) throw refuse("output-sealed");
+  return contentKey;
+}
+
 // --- Live ---
 
 const STREAMS: readonly Stream[] = ["stdout", "stderr"];

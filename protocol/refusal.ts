@@ -228,6 +228,16 @@ export const REFUSALS = {
     hint: "run the agent as root, or sign the job for the agent's own user",
   },
   "platform-lacks": { says: "this platform cannot do what the job asks", hint: "leave out the option for this device" },
+  "file-absent": {
+    says: "a file of the job did not come from the relay in time",
+    hint: "send the job again: its files are uploaded with it",
+  },
+  "file-digest": { says: "a file of the job is not the one that was signed", hint: "the relay changed or cut it" },
+  "file-place": {
+    says: "a file of the job cannot be put where it should stand",
+    hint: "make its folder first, writable only by its owner or root and reached without links",
+  },
+  "disk-short": { says: "the device has not enough free disk space", hint: "free some, or send less" },
   // Receipts, SPEC 9
   "receipt-chain": {
     says: "the receipt does not follow the one before it",

@@ -7,6 +7,19 @@ import { CHUNK_BYTES } from "./limits.ts";
 export const TAG_BYTES = 16;
 const EMPTY = new Uint8Array(0);
 
+/** Bytes of a whole chunk, sealed. */
+export const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;
+
+/** Chunks of a stream of so many bytes. */
+export function chunkCount(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / CHUNK_BYTES));
+}
+
+/** Bytes of the sealed stream of so many bytes. */
+export function sealedSize(bytes: number): number {
+  return bytes + TAG_BYTES * chunkCount(bytes);
+}
+
 /** The place of a chunk in its stream. A content key seals each place once. */
 export type ChunkPlace = { readonly index: number; readonly last: boolean };
 
@@ -17,13 +30,13 @@ export function sealChunk(contentKey: Uint8Array, place: ChunkPlace, plaintext: 
 
 /** The chunk's plaintext; `undefined` where it is not this key's chunk of this place. */
 export function openChunk(contentKey: Uint8Array, place: ChunkPlace, sealed: Uint8Array): Uint8Array | undefined {
-  if (sealed.length > CHUNK_BYTES + TAG_BYTES) return undefined;
+  if (sealed.length > SEALED_CHUNK_BYTES) return undefined;
   return primitives.openChaCha({ key: contentKey, nonce: nonceOf(place), aad: EMPTY, data: sealed });
 }
 
 /** Seals a whole value as one stream. An empty value is one empty chunk. */
 export function sealStream(contentKey: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  const count = Math.max(1, Math.ceil(plaintext.length / CHUNK_BYTES));
+  const count = chunkCount(plaintext.length);
   const chunks = Array.from({ length: count }, (_, index) =>
     sealChunk(
       contentKey,
@@ -36,7 +49,7 @@ export function sealStream(contentKey: Uint8Array, plaintext: Uint8Array): Uint8
 
 /** Opens a whole stream; `undefined` where any chunk is missing, changed, moved or added. */
 export function openStream(contentKey: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
-  const step = CHUNK_BYTES + TAG_BYTES;
+  const step = SEALED_CHUNK_BYTES;
   const count = Math.max(1, Math.ceil(sealed.length / step));
   const chunks: Uint8Array[] = [];
   for (let index = 0; index < count; index++) {

@@ -2,7 +2,7 @@
 // Nothing in a header is believed by a device or an operator's client; envelopes in the parts prove themselves.
 import * as v from "valibot";
 import { Bytes, Digest, Id, LogPlace, Seq, Time, whole } from "./fields.ts";
-import { MAX_LIVE_CREDITS, MAX_OPEN_REQUESTS, MAX_PAGE, MAX_PROPOSALS, MAX_TARGETS } from "./limits.ts";
+import { MAX_JOB_FILES, MAX_LIVE_CREDITS, MAX_OPEN_REQUESTS, MAX_PAGE, MAX_PROPOSALS, MAX_TARGETS } from "./limits.ts";
 import { refuse } from "./refusal.ts";
 import type { JsonObject } from "./strict-json.ts";
 
@@ -49,6 +49,11 @@ const LogGrew = v.strictObject({ type: v.literal("log-grew"), log: LogName, from
 /** An operator's newest checkpoint, as a part. */
 const CheckpointNews = v.strictObject({ type: v.literal("checkpoint") });
 
+/** From where a device goes on with a result. */
+const ResultStat = v.strictObject({ type: v.literal("result-stat"), rid, received: Bytes });
+/** Part: bytes of a sealed file from `offset` on; `size` is the whole's. */
+const BlobAnswer = v.strictObject({ type: v.literal("blob"), rid, size: Bytes });
+
 // --- Anybody to relay ---
 
 /** Part: the relay-login envelope; for `access` a second one, the access grant. */
@@ -91,13 +96,28 @@ const Live = v.strictObject({ type: v.literal("live"), job: Id, index: Seq });
 /** Part: bytes of a result from `offset` on. */
 const ResultPart = v.strictObject({ type: v.literal("result-part"), rid, job: Id, offset: Bytes, size: Bytes });
 /** Part: the receipt's envelope. Its result, if it has one, was sent before. */
-const ReceiptUpload = v.strictObject({ type: v.literal("receipt"), rid, job: Id, seq: Seq });
+const ReceiptUpload = v.strictObject({
+  type: v.literal("receipt"),
+  rid,
+  job: Id,
+  seq: Seq,
+  /** `false`: it has none, so that what was begun of one is dropped. */
+  result: v.exactOptional(v.boolean()),
+});
+/** How much of a result of this size has come. */
+const StatResult = v.strictObject({ type: v.literal("stat-result"), rid, job: Id, size: Bytes });
 /** Part: the binding report's envelope; it takes the place of the one before. */
 const ReportUpload = v.strictObject({ type: v.literal("report"), rid });
 /** Part: the inventory's envelope. */
 const InventoryUpload = v.strictObject({ type: v.literal("inventory"), rid });
 
+/** A sealed file of a job that was sent to this device, from `offset` on. */
+const ReadBlob = v.strictObject({ type: v.literal("read-blob"), rid, job: Id, blob: Digest, offset: Bytes });
+
 // --- Operator to relay ---
+
+/** Sealed files that a job brings, each named once: the relay has them, and keeps them for it. */
+const blobs = v.exactOptional(v.pipe(v.array(Digest), v.minLength(1), v.maxLength(MAX_JOB_FILES)));
 
 /**
  * Instead of a login, with a claim code of the relay. Part: the genesis entry. `retires` is the tenant that this one takes the
@@ -135,6 +155,7 @@ const Submit = v.strictObject({
   targets: v.pipe(v.array(Digest), v.minLength(1), v.maxLength(MAX_TARGETS)),
   watch: v.boolean(),
   quiet: Quiet,
+  blobs,
 });
 const Watch = v.strictObject({
   type: v.literal("watch"),
@@ -161,6 +182,11 @@ const WithdrawJob = v.strictObject({
   devices: v.exactOptional(v.pipe(v.array(Digest), v.minLength(1), v.maxLength(MAX_TARGETS))),
 });
 
+/** How much of a sealed file the relay has. */
+const StatBlob = v.strictObject({ type: v.literal("stat-blob"), rid, blob: Digest });
+/** Part: the bytes that follow what has come; 0 begins anew. */
+const PutBlob = v.strictObject({ type: v.literal("put-blob"), rid, blob: Digest, offset: Bytes, size: Bytes });
+
 // Requests for keys
 const ListRequests = v.strictObject({ type: v.literal("list-requests"), rid });
 const RejectRequest = v.strictObject({ type: v.literal("reject-request"), rid, request: Digest });
@@ -169,7 +195,7 @@ const OfferApproval = v.strictObject({ type: v.literal("offer-approval"), rid, r
 
 // Statements that wait for a second signature
 /** Parts: an envelope with the signatures so far, then whatever belongs to it. `proposal` is its statement's id. */
-const Propose = v.strictObject({ type: v.literal("propose"), rid, proposal: Digest, expiresAt: Time });
+const Propose = v.strictObject({ type: v.literal("propose"), rid, proposal: Digest, expiresAt: Time, blobs });
 const ListProposals = v.strictObject({ type: v.literal("list-proposals"), rid });
 const ReadProposal = v.strictObject({ type: v.literal("read-proposal"), rid, proposal: Digest });
 const DropProposal = v.strictObject({ type: v.literal("drop-proposal"), rid, proposal: Digest });
@@ -231,6 +257,8 @@ const Receipts = v.strictObject({ type: v.literal("receipts"), rid, more: v.bool
 /** Part: bytes of the result from `offset` on; `size` is the whole's. */
 const ResultAnswer = v.strictObject({ type: v.literal("result"), rid, size: Bytes });
 
+/** `received` is 0 where there is nothing of it. */
+const BlobStat = v.strictObject({ type: v.literal("blob-stat"), rid, received: Bytes, complete: v.boolean() });
 /** Parts: key requests in the order of `requests`; `online`: the requester waits to be called. */
 const Requests = v.strictObject({
   type: v.literal("requests"),
@@ -285,6 +313,8 @@ export const FromDevice = v.variant("type", [
   ReceiptUpload,
   ReportUpload,
   InventoryUpload,
+  ReadBlob,
+  StatResult,
 ]);
 export const FromOperator = v.variant("type", [
   ReadLog,
@@ -301,6 +331,8 @@ export const FromOperator = v.variant("type", [
   ReadResult,
   SendCheckpoint,
   WithdrawJob,
+  StatBlob,
+  PutBlob,
   ListRequests,
   RejectRequest,
   OfferApproval,
@@ -323,6 +355,8 @@ export const ToDevice = v.variant("type", [
   Unwatched,
   LiveCredit,
   DeviceEntries,
+  BlobAnswer,
+  ResultStat,
 ]);
 export const ToOperator = v.variant("type", [
   Hello,
@@ -338,6 +372,7 @@ export const ToOperator = v.variant("type", [
   JobAnswer,
   Receipts,
   ResultAnswer,
+  BlobStat,
   Progress,
   LiveNews,
   ReceiptNews,

@@ -9,6 +9,7 @@ import { refuse } from "../protocol/refusal.ts";
 import { verifySignature } from "../protocol/signature.ts";
 import { FromDevice, readHeader } from "../protocol/wire.ts";
 import { answering, partOf, storingIfPossible } from "./answer.ts";
+import { answerBlob } from "./blobs.ts";
 import { dispatch, tellProgress } from "./deliver.ts";
 import type { DeviceSession } from "./device-session.ts";
 import { MAX_FOREIGN_RECEIPTS, MAX_NOTE_CHARS, MAX_PENDING_DEVICES, MAX_RECEIPT_ENVELOPE_BYTES } from "./limits.ts";
@@ -16,7 +17,7 @@ import { forwardLive } from "./live.ts";
 import { answerLog, sendAboutDevice, sendCheckpoints } from "./logs.ts";
 import type { Relay } from "./relay.ts";
 import { storeReport } from "./reports.ts";
-import { checkQuota, storePart, uploadFor } from "./results.ts";
+import { checkQuota, statResult, storePart, uploadFor } from "./results.ts";
 import { Trouble } from "./trouble.ts";
 
 type From<T extends FromDevice["type"]> = Extract<FromDevice, { type: T }>;
@@ -86,6 +87,10 @@ function act(relay: Relay, session: DeviceSession, frame: Frame): void {
       return storeReceipt(relay, session, { header, bytes: partOf(frame) });
     case "report":
       return storeReport(relay, session, { rid: header.rid, bytes: partOf(frame) });
+    case "stat-result":
+      return statResult(relay, session, header);
+    case "read-blob":
+      return answerBlob(relay, session, header);
     case "inventory":
       return storeInventory(relay, session, { header, bytes: partOf(frame) });
     default:
@@ -133,7 +138,7 @@ function storeReceipt(
   session: DeviceSession,
   { header, bytes }: { header: From<"receipt">; bytes: Uint8Array },
 ): void {
-  const { job, seq, rid } = header;
+  const { job, seq, rid, result } = header;
   const { device, tenant, key, connection } = session;
   if (bytes.length > MAX_RECEIPT_ENVELOPE_BYTES) {
     throw refuse("envelope-size", `${bytes.length} bytes, at most ${MAX_RECEIPT_ENVELOPE_BYTES}`);
@@ -145,6 +150,7 @@ function storeReceipt(
     return connection.send({ type: "ok", rid });
   }
   checkSigned(session, "receipt", bytes);
+  if (result === false) relay.store.receipts.dropUpload({ ...key, job });
   checkRoom(relay, session, { job, bytes });
   relay.store.receipts.add({ ...key, job, seq, bytes, now: relay.now() }, uploadFor(relay, session, job));
   connection.send({ type: "ok", rid });

@@ -5,6 +5,7 @@ import { refuse } from "../protocol/refusal.ts";
 import { FromOperator, readHeader } from "../protocol/wire.ts";
 import { answering, partOf } from "./answer.ts";
 import { append } from "./append.ts";
+import { putBlob, statBlob } from "./blobs.ts";
 import { answerDevices, answerInventory, forgetDevice } from "./devices.ts";
 import { answerJob, answerJobs, answerReceipts, answerResult } from "./jobs.ts";
 import { answerRequests, rejectRequest } from "./key-requests.ts";
@@ -77,6 +78,10 @@ function act(relay: Relay, session: OperatorSession, frame: Frame): void {
       return takeCheckpoint(relay, session, { rid: header.rid, bytes: partOf(frame) });
     case "withdraw-job":
       return withdrawJob(relay, session, header);
+    case "stat-blob":
+      return statBlob(relay, session, header);
+    case "put-blob":
+      return putBlob(relay, session, { header, bytes: partOf(frame) });
     case "list-requests":
       return answerRequests(relay, session, header);
     case "reject-request":

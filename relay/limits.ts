@@ -122,7 +122,13 @@ export const MAX_PENDING_DEVICES = 10_000;
 export const MAX_REPORT_ENVELOPE_BYTES = 8 * KIB;
 /** A colleague who signs second is away for no longer than a job may wait. */
 export const MAX_PROPOSAL_LIFETIME_MS = 30 * DAY;
-/** Jobs, receipts, results and proposals of one tenant. */
+/** Sealed files of one tenant: those of ten thousand jobs in a week, or a thousand with many each. */
+export const MAX_BLOBS = 10_000;
+/** Of them those that were begun and not completed: clients that upload at once. */
+export const MAX_OPEN_BLOBS = 64;
+/** A file that no delivery and no proposal needs any more: long enough that a job can be sent again with it, or go on after a weekend. */
+export const BLOB_KEPT_MS = 7 * DAY;
+/** Jobs, receipts, results, files and proposals of one tenant. */
 export const TENANT_QUOTA_BYTES = 20 * GIB;
 export const RETENTION_MS = 90 * DAY;
 export const PRUNE_INTERVAL_MS = HOUR;

@@ -8,6 +8,7 @@ import { MAX_PROPOSAL_LIFETIME_MS } from "./limits.ts";
 import type { OperatorSession } from "./operator-session.ts";
 import type { Relay } from "./relay.ts";
 import { checkQuota } from "./results.ts";
+import { checkBlobs } from "./submit.ts";
 import { pageOf } from "./store-logs.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -24,6 +25,7 @@ export function propose(relay: Relay, { connection, tenant }: OperatorSession, {
   const { proposal: id, expiresAt, rid } = header;
   const now = relay.now();
   const signatures = signaturesOf({ header, parts });
+  checkBlobs(header.blobs);
   if (tenant.state.closed) throw refuse("tenant-closed", "nothing is carried out any more");
   if (expiresAt <= now) throw refuse("frame-form", `a proposal that ended at ${expiresAt}`);
   const before = relay.store.proposals.signatures({ n: tenant.n, id }, now) ?? 0;
@@ -34,7 +36,7 @@ export function propose(relay: Relay, { connection, tenant }: OperatorSession, {
     parts.reduce((sum, { length }) => sum + length, 0),
   );
   const until = Math.min(expiresAt, now + MAX_PROPOSAL_LIFETIME_MS);
-  relay.store.proposals.save({ n: tenant.n, id, signatures, now, expiresAt: until, parts });
+  relay.store.proposals.save({ n: tenant.n, id, signatures, now, expiresAt: until, parts, blobs: header.blobs ?? [] });
   connection.send({ type: "ok", rid });
   tenant.hub.announceWaiting();
 }

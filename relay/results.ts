@@ -2,7 +2,7 @@
 import { refuse } from "../protocol/refusal.ts";
 import type { FromDevice } from "../protocol/wire.ts";
 import type { DeviceSession } from "./device-session.ts";
-import { MAX_RESULT_BYTES } from "../protocol/limits.ts";
+import { MAX_FETCHED_BYTES } from "../protocol/limits.ts";
 import { MIN_RESULT_PART_BYTES } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 import type { Upload } from "./store-receipts.ts";
@@ -28,6 +28,16 @@ export function storePart(relay: Relay, session: DeviceSession, { header, bytes 
   receipts.extend(session.tenant.n, upload, bytes);
 }
 
+/** From where a result of this size goes on. */
+export function statResult(
+  relay: Relay,
+  session: DeviceSession,
+  { rid, job, size }: Extract<FromDevice, { type: "stat-result" }>,
+): void {
+  const upload = relay.store.receipts.upload({ ...session.key, job });
+  session.connection.send({ type: "result-stat", rid, received: upload?.size === size ? upload.received : 0 });
+}
+
 /** The finished upload that a receipt for this job brings with it, if there is one. Throws for an unfinished one. */
 export function uploadFor(relay: Relay, session: DeviceSession, job: string): Upload | undefined {
   const upload = relay.store.receipts.upload({ ...session.key, job });
@@ -41,7 +51,7 @@ export function checkQuota({ store, quotaBytes }: Relay, tenant: Tenant, bytes: 
 }
 
 function checkPart({ header: { offset, size }, bytes }: Part): void {
-  if (size > MAX_RESULT_BYTES) throw refuse("frame-form", `result of ${size} bytes, at most ${MAX_RESULT_BYTES}`);
+  if (size > MAX_FETCHED_BYTES) throw refuse("frame-form", `result of ${size} bytes, at most ${MAX_FETCHED_BYTES}`);
   const end = offset + bytes.length;
   if (end > size) throw refuse("frame-form", `part to ${end} of a result of ${size} bytes`);
   if (end < size && bytes.length < MIN_RESULT_PART_BYTES) {

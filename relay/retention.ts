@@ -1,6 +1,6 @@
 // Deleting what is older than it may be, a few rows at a time, so that nobody waits for it.
 import type { Database } from "./database.ts";
-import { PRUNE_BATCH, PRUNE_INTERVAL_MS, REQUEST_LIFETIME_MS, UPLOAD_LIFETIME_MS } from "./limits.ts";
+import { BLOB_KEPT_MS, PRUNE_BATCH, PRUNE_INTERVAL_MS, REQUEST_LIFETIME_MS, UPLOAD_LIFETIME_MS } from "./limits.ts";
 import type { Relay } from "./relay.ts";
 
 type Rule = { readonly name: string; readonly sql: string; readonly before: number };
@@ -58,6 +58,7 @@ function rulesAt(now: number, retentionMs: number): readonly Rule[] {
   const before = now - retentionMs;
   return [
     { name: "jobs", sql: deleting("job", "submitted_at <= ?"), before },
+    { name: "parts of results", sql: OLD_PARTS, before },
     { name: "receipts", sql: deleting("receipt", "received_at <= ?"), before },
     {
       name: "uploads",
@@ -66,6 +67,7 @@ function rulesAt(now: number, retentionMs: number): readonly Rule[] {
     },
     { name: "key requests", sql: deleting("key_request", "filed_at <= ?"), before: now - REQUEST_LIFETIME_MS },
     { name: "proposals", sql: deleting("proposal", "expires_at <= ?"), before: now },
+    ...blobRules(now),
     {
       name: "pending devices",
       sql: `DELETE FROM device WHERE rowid IN
@@ -77,6 +79,33 @@ function rulesAt(now: number, retentionMs: number): readonly Rule[] {
       sql: `DELETE FROM claim WHERE hash IN (SELECT hash FROM claim WHERE expires_at <= ? LIMIT ${PRUNE_BATCH})`,
       before,
     },
+  ];
+}
+
+/** Before their receipts, because a fetched file has 400 of them. */
+const OLD_PARTS = `DELETE FROM result_part WHERE rowid IN (SELECT part.rowid FROM receipt
+  JOIN result ON result.receipt = receipt.n JOIN result_part AS part ON part.result = result.n
+  WHERE received_at <= ? LIMIT ${PRUNE_BATCH})`;
+
+/** A file goes when nothing needs it and it was not spoken of for a while; in steps, because it may have 400 parts. */
+function blobRules(now: number): readonly Rule[] {
+  const unneeded = `SELECT blob.n FROM blob WHERE gone = 0 AND touched_at <= ?1
+    AND NOT EXISTS (SELECT 1 FROM blob_use JOIN delivery ON delivery.job = blob_use.job WHERE blob_use.blob = blob.n
+      AND delivery.state IN ('queued', 'taken') AND delivery.expires_at > ?1 + ${BLOB_KEPT_MS})
+    AND NOT EXISTS (SELECT 1 FROM blob_use WHERE blob_use.blob = blob.n AND proposal IS NOT NULL)
+    LIMIT ${PRUNE_BATCH}`;
+  const parts =
+    "SELECT part.rowid FROM blob JOIN blob_part AS part ON part.blob = blob.n WHERE gone = 1 AND touched_at <= ?1";
+  const empty =
+    "SELECT n FROM blob WHERE gone = 1 AND touched_at <= ?1 AND NOT EXISTS (SELECT 1 FROM blob_part WHERE blob = blob.n)";
+  return [
+    { name: "files", sql: `UPDATE blob SET gone = 1 WHERE n IN (${unneeded})`, before: now - BLOB_KEPT_MS },
+    {
+      name: "parts of files",
+      sql: `DELETE FROM blob_part WHERE rowid IN (${parts} LIMIT ${PRUNE_BATCH})`,
+      before: now,
+    },
+    { name: "emptied files", sql: `DELETE FROM blob WHERE n IN (${empty} LIMIT ${PRUNE_BATCH})`, before: now },
   ];
 }
 

@@ -198,6 +198,48 @@ CREATE TRIGGER proposal_uncounted AFTER DELETE ON proposal_part BEGIN
 END;
 `;
 
+// Sealed files that jobs bring, and what names them. One that is not needed is first `gone`, so that nobody finds half of it, and then
+// deleted a few parts at a time.
+const THIRD = `
+CREATE TABLE blob (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant INTEGER NOT NULL REFERENCES tenant,
+  id TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  received INTEGER NOT NULL DEFAULT 0,
+  touched_at INTEGER NOT NULL,
+  gone INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX blob_by_id ON blob (tenant, id) WHERE gone = 0;
+CREATE INDEX blob_by_tenant ON blob (tenant, n);
+CREATE INDEX blob_by_time ON blob (touched_at) WHERE gone = 0;
+CREATE INDEX blob_gone ON blob (n) WHERE gone = 1;
+
+CREATE TABLE blob_part (
+  blob INTEGER NOT NULL REFERENCES blob ON DELETE CASCADE,
+  at INTEGER NOT NULL,
+  tenant INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (blob, at)
+) STRICT;
+
+CREATE TABLE blob_use (
+  blob INTEGER NOT NULL REFERENCES blob ON DELETE CASCADE,
+  job INTEGER REFERENCES job ON DELETE CASCADE,
+  proposal INTEGER REFERENCES proposal ON DELETE CASCADE
+) STRICT;
+CREATE INDEX blob_use_by_blob ON blob_use (blob);
+CREATE INDEX blob_use_by_job ON blob_use (job);
+CREATE INDEX blob_use_by_proposal ON blob_use (proposal);
+
+CREATE TRIGGER blob_counted AFTER INSERT ON blob_part BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes + length(NEW.bytes) WHERE n = NEW.tenant;
+END;
+CREATE TRIGGER blob_uncounted AFTER DELETE ON blob_part BEGIN
+  UPDATE tenant SET stored_bytes = stored_bytes - length(OLD.bytes) WHERE n = OLD.tenant;
+END;
+`;
+
 /** What a database is brought up to date by: the step at an index leads from that version to the next. */
-export const SCHEMA_STEPS: readonly string[] = [FIRST, SECOND];
+export const SCHEMA_STEPS: readonly string[] = [FIRST, SECOND, THIRD];
 export const SCHEMA_VERSION = SCHEMA_STEPS.length;

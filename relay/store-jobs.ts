@@ -2,6 +2,7 @@
 import type { DeliveryState } from "../protocol/wire.ts";
 import { blobOf, type Database, optionalTextOf, type Row, textOf, wholeOf } from "./database.ts";
 import type { DeviceKey } from "./store-devices.ts";
+import type { BlobStore } from "./store-blobs.ts";
 import type { ProposalStore } from "./store-proposals.ts";
 
 export type NewJob = {
@@ -18,6 +19,8 @@ export type NewJob = {
   readonly body: Uint8Array;
   readonly targets: readonly { readonly device: string; readonly wrap: Uint8Array }[];
   readonly readerWraps: Uint8Array;
+  /** Files that it brings. */
+  readonly blobs: readonly string[];
 };
 /** A tenant's row and a job's id. */
 export type JobKey = { readonly n: number; readonly job: string };
@@ -52,10 +55,12 @@ export type Change = { readonly n: number; readonly job: string; readonly device
 export class JobStore {
   readonly #db: Database;
   readonly #proposals: ProposalStore;
+  readonly #blobs: BlobStore;
 
-  constructor(db: Database, proposals: ProposalStore) {
+  constructor(db: Database, { proposals, blobs }: { proposals: ProposalStore; blobs: BlobStore }) {
     this.#db = db;
     this.#proposals = proposals;
+    this.#blobs = blobs;
   }
 
   digest({ n, job }: JobKey): Uint8Array | undefined {
@@ -88,6 +93,7 @@ export class JobStore {
           job.expiresAt,
         );
       });
+      this.#blobs.use(job.n, job.blobs, { use: { job: row }, now: job.now });
       return job.statement !== undefined && this.#proposals.drop({ n: job.n, id: job.statement });
     });
   }

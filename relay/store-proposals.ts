@@ -1,6 +1,7 @@
 // Statements that wait for a second signature, with what belongs to them, in the database. Nothing in their parts is read here.
 import { MAX_PROPOSALS } from "../protocol/limits.ts";
 import { blobOf, type Database, textOf, wholeOf } from "./database.ts";
+import type { BlobStore } from "./store-blobs.ts";
 import { Trouble } from "./trouble.ts";
 
 /** A tenant's row and the id of the statement. */
@@ -12,6 +13,8 @@ export type NewProposal = ProposalKey & {
   readonly expiresAt: number;
   /** The envelope first. */
   readonly parts: readonly Uint8Array[];
+  /** Files that the job brings. */
+  readonly blobs: readonly string[];
 };
 export type ListedProposal = {
   readonly proposal: string;
@@ -22,9 +25,11 @@ export type ListedProposal = {
 
 export class ProposalStore {
   readonly #db: Database;
+  readonly #blobs: BlobStore;
 
-  constructor(db: Database) {
+  constructor(db: Database, blobs: BlobStore) {
     this.#db = db;
+    this.#blobs = blobs;
   }
 
   /** How many signatures a proposal has; `undefined` where there is none, or its time is over. */
@@ -48,6 +53,7 @@ export class ProposalStore {
       const row = this.#insert(proposal, since);
       const sql = "INSERT INTO proposal_part (proposal, place, tenant, bytes) VALUES (?, ?, ?, ?)";
       proposal.parts.forEach((bytes, place) => this.#db.run(sql, row, place, n, bytes));
+      this.#blobs.use(n, proposal.blobs, { use: { proposal: row }, now });
     });
   }
 

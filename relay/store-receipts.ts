@@ -1,4 +1,5 @@
 // Receipts and the sealed results that came before them, in the database.
+import { RESULT_PART_BYTES } from "../protocol/limits.ts";
 import { blobOf, type Database, textOf, wholeOf } from "./database.ts";
 import { MAX_UPLOADS } from "./limits.ts";
 import type { DeviceKey } from "./store-devices.ts";
@@ -82,10 +83,10 @@ export class ReceiptStore {
     if (this.upload(change) !== undefined) this.#db.commitUnsynced("drop upload", () => this.#drop(change));
   }
 
-  /** Drops what a device has uploaded without a receipt: on a new connection it begins again. */
+  /** Drops what a device has uploaded without a receipt, but for what it goes on with on a new connection. */
   dropUploads({ n, device }: DeviceKey): void {
-    const sql = "DELETE FROM result WHERE tenant = ? AND device = ? AND receipt IS NULL";
-    this.#db.commitUnsynced("drop uploads", () => this.#db.run(sql, n, device));
+    const sql = "DELETE FROM result WHERE tenant = ? AND device = ? AND receipt IS NULL AND size <= ?";
+    this.#db.commitUnsynced("drop uploads", () => this.#db.run(sql, n, device, RESULT_PART_BYTES));
   }
 
   /** Adds the next part. Not synced, as `begin`. */

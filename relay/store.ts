@@ -1,5 +1,6 @@
 // All that the relay keeps, by what it is; the only files with SQL are this folder's `database`, `schema` and `store-…`.
 import { Database, type DatabaseOptions } from "./database.ts";
+import { BlobStore } from "./store-blobs.ts";
 import { ClaimStore } from "./store-claims.ts";
 import { DeviceStore } from "./store-devices.ts";
 import { JobStore } from "./store-jobs.ts";
@@ -17,12 +18,14 @@ export type Store = {
   readonly receipts: ReceiptStore;
   readonly requests: RequestStore;
   readonly proposals: ProposalStore;
+  readonly blobs: BlobStore;
 };
 
 export function openStore(options: DatabaseOptions): Store {
   const db = new Database(options);
-  const proposals = new ProposalStore(db);
-  const jobs = new JobStore(db, proposals);
+  const blobs = new BlobStore(db);
+  const proposals = new ProposalStore(db, blobs);
+  const jobs = new JobStore(db, { proposals, blobs });
   return {
     db,
     claims: new ClaimStore(db),
@@ -32,5 +35,6 @@ export function openStore(options: DatabaseOptions): Store {
     receipts: new ReceiptStore(db, jobs),
     requests: new RequestStore(db),
     proposals,
+    blobs,
   };
 }

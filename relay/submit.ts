@@ -54,6 +54,7 @@ function jobOf(relay: Relay, tenant: Tenant, { header, parts }: Submission): New
   }
   checkSizes({ envelope, body, wraps, readers: readerWraps.length });
   if (new Set(header.targets).size !== header.targets.length) throw refuse("frame-form", "a target stands twice");
+  checkBlobs(header.blobs);
   const now = relay.now();
   return {
     n: tenant.n,
@@ -67,7 +68,12 @@ function jobOf(relay: Relay, tenant: Tenant, { header, parts }: Submission): New
     body,
     targets: header.targets.map((device, i) => ({ device, wrap: targetWraps[i] ?? new Uint8Array(0) })),
     readerWraps: concat(...readerWraps),
+    blobs: header.blobs ?? [],
   };
+}
+
+export function checkBlobs(blobs: readonly string[] = []): void {
+  if (new Set(blobs).size !== blobs.length) throw refuse("frame-form", "a file stands twice");
 }
 
 /** The id of whatever statement the envelope carries; `undefined` for bytes that are no envelope, which devices refuse. */
@@ -117,9 +123,9 @@ function checkTargets(relay: Relay, tenant: Tenant, { targets, envelope, body }:
 
 /** Over the routing fields and each part with its length. */
 function digestOf({ header, parts }: Submission): Uint8Array {
-  const { job, batch, expiresAt, targets } = header;
+  const { job, batch, expiresAt, targets, blobs = [] } = header;
   const hash = createHash("sha256").update(
-    encodeStrict({ job, batch, expiresAt, targets, sizes: parts.map(({ length }) => length) }),
+    encodeStrict({ job, batch, expiresAt, targets, blobs, sizes: parts.map(({ length }) => length) }),
   );
   for (const part of parts) hash.update(part);
   return hash.digest();

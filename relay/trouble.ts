@@ -12,6 +12,7 @@ export const TROUBLES = {
   "newcomer-away": "whoever filed the request is not connected",
   "session-unknown": "nobody who is connected offered this approval",
   "proposal-unknown": "this relay has no such proposal",
+  "blob-unknown": "this relay has not the whole of this file",
   "rate-limited": "too many messages or connections",
   quota: "the relay keeps as much as it may",
   busy: "the relay cannot store anything now",

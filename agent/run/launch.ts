@@ -19,7 +19,7 @@ export type Launch = {
 
 /** The job's own program, as its account should see it; who starts it, and as whom, is change-user.ts' matter. */
 export function launchOf(
-  { runnable, interpreter }: PreparedJob,
+  { runnable, interpreter, files }: PreparedJob,
   { platform, windows }: RunEnvironment,
   { account, source }: { account: Account; source: Source | undefined },
 ): Launch {
@@ -27,7 +27,10 @@ export function launchOf(
   return {
     program: interpreter.path,
     args: body.shell === "exec" ? interpreter.args("") : [...interpreter.args(source?.path ?? ""), ...body.args],
-    env: environmentOf(body, { account, platform, windows }),
+    env: {
+      ...(files === undefined ? {} : { KEYBOUND_FILES: files }),
+      ...environmentOf(body, { account, platform, windows }),
+    },
     cwd: body.cwd ?? (platform === "win32" ? `${windows.systemDrive}\\` : "/"),
     hasInput: body.stdin !== undefined,
     descriptors: source?.descriptor === undefined ? [] : [source.descriptor],

@@ -30,12 +30,19 @@ export type RunEnvironment = {
   readonly containment: Containment;
   /** Folder for sources, private to the agent. */
   readonly jobs: string;
+  /** Folders for sealed files of jobs, and for what is opened of them. */
+  readonly files: string;
+  readonly placed: string;
+  /** Folder for fetched files on their way out. */
+  readonly fetched: string;
 };
 
 /** A job that this machine can run: its interpreter was found before it was claimed. Its accounts are found when its turn comes. */
 export type PreparedJob = {
   readonly runnable: Runnable<"run">;
   readonly interpreter: Interpreter;
+  /** The job's own folder, once its files are in their places; absent where it brings none. */
+  readonly files?: string;
 };
 
 export type RunResult = {

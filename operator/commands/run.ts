@@ -4,18 +4,22 @@ import { chooseTargets, requireTargets, type TargetOptions } from "../choose-tar
 import { composeFor } from "../compose-for.ts";
 import { type CommonOptions, openDesk } from "../desk.ts";
 import { Fault } from "../fault.ts";
+import { type FileOptions, localFiles } from "../file-options.ts";
 import { windowOf } from "../job-window.ts";
 import { passingExitCode } from "../passed-exit-code.ts";
 import { type BodyOptions, jobTitle, type Program, readBodyOptions, readProgram } from "../run-request.ts";
+import { filesField, sealFiles } from "../seal-file.ts";
 import { sendJobs, type WaitOptions } from "../send-and-wait.ts";
 import { batchOf } from "../send-jobs.ts";
 import type { Session } from "../session.ts";
 import { openUnlocked } from "../unlock.ts";
+import { uploadFiles } from "../upload-files.ts";
 import type { World } from "../world.ts";
 
 export type RunOptions = CommonOptions &
   TargetOptions &
   BodyOptions &
+  FileOptions &
   WaitOptions & { readonly expires?: number; readonly ignoreClock?: boolean };
 
 /** A choice among the devices that were asked for, once the roster is known. */
@@ -49,7 +53,8 @@ async function composeAndRun(world: World, { program, narrow }: Asked, options: 
       "--stdin - takes standard input: give the passphrase by --passphrase-file or --passphrase-fd",
     );
   }
-  const body = await readBodyOptions(world, program, options);
+  const files = await sealFiles(world, localFiles(options, world.platform));
+  const body = { ...(await readBodyOptions(world, program, options)), ...filesField(files) };
   using desk = openDesk(world, options);
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
@@ -57,6 +62,7 @@ async function composeAndRun(world: World, { program, narrow }: Asked, options: 
   const targets = await narrow(session, chooseTargets(session.roster, options));
   if (options.exitCode === true && targets.length > 1)
     throw new Fault("misuse", `--exit-code is one device's, and these are ${targets.length}`);
+  await uploadFiles(session, files);
   const expiresInMs = windowOf(session, options.expires);
   const composed = await composeFor(unlocked, { work: { kind: "run", body }, targets, expiresInMs });
   const sending = { title: jobTitle(body), outputBytes: body.limits.outputBytes, options };

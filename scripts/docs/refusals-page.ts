@@ -21,6 +21,7 @@ const RELAY_HINTS: Readonly<Record<TroubleCode, string>> = {
   "newcomer-away": "have the person connect again, or compare the long code and approve without them",
   "session-unknown": "begin again: one of the two was disconnected",
   "proposal-unknown": "list the proposals again; it was carried out, dropped or has expired",
+  "blob-unknown": "send the job again; its files are uploaded with it",
   "rate-limited": "wait a minute; programs of ours wait by themselves",
   quota: "wait until what is queued has been fetched or has expired",
   busy: "read the relay's log; most often its disk is full",

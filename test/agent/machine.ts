@@ -17,6 +17,7 @@ export const MACHINE: Machine = {
 };
 
 export function environmentIn(state: string): RunEnvironment {
+  const { jobs, files, placed, fetched } = pathsIn(state);
   return {
     platform: process.platform,
     account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
@@ -24,6 +25,9 @@ export function environmentIn(state: string): RunEnvironment {
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
     containment: openContainment(process.platform),
-    jobs: pathsIn(state).jobs,
+    jobs,
+    files,
+    placed,
+    fetched,
   };
 }

@@ -25,6 +25,10 @@ export class SmallRelay {
   enrolled = true;
   /** What every device is told right after the welcome. */
   greeting: readonly (readonly [JsonObject, readonly Uint8Array[]])[] = [];
+  /** Sealed files that it gives out, whoever asks. */
+  readonly blobs = new Map<string, Uint8Array>();
+  /** How many bytes of them one answer brings. */
+  blobPart = 64 * 1024;
   /** Answers of its own: a header, without `rid`; `close`; or `undefined` for a good one. */
   answer: (said: Said) => JsonObject | "close" | undefined = () => undefined;
 
@@ -109,11 +113,22 @@ export class SmallRelay {
     if (own === "close") return socket.terminate();
     if (typeof rid !== "number") return;
     if (own !== undefined) return socket.send(writeFrame({ ...own, rid }));
+    if (type === "read-blob") return this.#giveBlob(socket, said);
     if (type !== "read-log") return socket.send(writeFrame({ type: "ok", rid }));
     const start = Number(from);
     const entries = tenant.log.slice(start, start + PAGE);
     const more = start + PAGE < tenant.log.length;
     socket.send(writeFrame({ type: "log", rid, log: "key", from: start, more }, entries));
+  }
+
+  #giveBlob(socket: WebSocket, { header: { rid, blob, offset } }: Said): void {
+    const whole = typeof blob === "string" ? this.blobs.get(blob) : undefined;
+    if (whole === undefined) {
+      socket.send(writeFrame({ type: "failed", rid: Number(rid), code: "blob-unknown", message: "not here" }));
+      return;
+    }
+    const part = whole.subarray(Number(offset), Number(offset) + this.blobPart);
+    socket.send(writeFrame({ type: "blob", rid: Number(rid), size: whole.length }, [part]));
   }
 }
 

@@ -27,6 +27,8 @@ export type JobSetup = {
   /** Over the body's own fields: by default `echo hello` under sh. */
   readonly body?: Overrides;
   /** Makes it a cancel of these. */
+  /** Makes it a fetch of this file. */
+  readonly fetches?: string;
   readonly cancels?: readonly Pick<Job, "job" | "statement" | "manifest">[];
 };
 
@@ -60,9 +62,8 @@ export function jobFor(setup: JobSetup): Job {
   const { tenant, devices, word = "job", signers = [tenant.founder.signer], readers = [tenant.founder] } = setup;
   const random = seeded(`job ${word}`);
   const salt = toBase64url(random(32));
-  const work = setup.cancels === undefined ? ECHO : { jobs: setup.cancels.map(named) };
+  const { kind, work } = workOf(setup);
   const plain = encodeStrict(overridden({ salt, ...work }, setup.body));
-  const kind = setup.cancels === undefined ? "run" : "cancel";
   const own = manifestOf({ tenant, devices, readers, plain, kind, job: toBase64url(random(16)) });
   const manifest = overridden(own, setup.manifest);
   const envelope = signFields("job", manifest, signers);
@@ -74,6 +75,13 @@ export function jobFor(setup: JobSetup): Job {
   const body = sealStream(contentKey, plain);
   const sealedFor = (of: Device) => ({ wrap: wraps[devices.indexOf(of)] ?? new Uint8Array(0), body });
   return { job: own.job, statement, envelope, manifest, plain, contentKey, body, wraps, sealedFor };
+}
+
+function workOf({ cancels, fetches }: JobSetup) {
+  if (fetches !== undefined) return { kind: "fetch", work: { path: fetches, maxBytes: 1024 * 1024 } } as const;
+  return cancels === undefined
+    ? ({ kind: "run", work: ECHO } as const)
+    : ({ kind: "cancel", work: { jobs: cancels.map(named) } } as const);
 }
 
 /** A job that runs something; any other kind is this test's own mistake. */

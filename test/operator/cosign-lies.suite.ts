@@ -239,7 +239,14 @@ describe("what nobody should sign", () => {
     ] as const) {
       const envelope = signFields("job", other, [signer]);
       const statement = idOfEnvelope(envelope);
-      await propose(ada, { manifest: other, statement, parts: parts.with(0, envelope), targets: [], needed: 2 });
+      await propose(ada, {
+        manifest: other,
+        statement,
+        parts: parts.with(0, envelope),
+        targets: [],
+        needed: 2,
+        blobs: [],
+      });
       expect(await refusedAs(manifest.job)).toEqual([code, code]);
     }
   });

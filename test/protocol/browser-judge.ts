@@ -17,6 +17,8 @@ import * as hpke from "../../protocol/hpke.ts";
 import * as inventory from "../../protocol/inventory.ts";
 import * as job from "../../protocol/job.ts";
 import * as jobBody from "../../protocol/job-body.ts";
+import * as fetchBody from "../../protocol/fetch-body.ts";
+import * as jobFile from "../../protocol/job-file.ts";
 import * as jobWork from "../../protocol/job-work.ts";
 import * as keyAdmission from "../../protocol/key-admission.ts";
 import * as keyApproval from "../../protocol/key-approval.ts";
@@ -69,6 +71,8 @@ export const protocol = {
   inventory,
   job,
   jobBody,
+  jobFile,
+  fetchBody,
   jobWork,
   keyAdmission,
   keyApproval,

@@ -11,6 +11,10 @@ const codes = Object.keys(REFUSALS).toSorted();
 
 /** Codes that a program gives and no function of the protocol, each with the test that provokes it. */
 const BY_PROGRAMS: Readonly<Record<string, string>> = {
+  "disk-short": "test/agent/free-space.test.ts",
+  "file-absent": "test/agent/job-files.test.ts",
+  "file-digest": "test/agent/job-files.test.ts",
+  "file-place": "test/agent/job-files.test.ts",
   "ledger-full": "test/protocol/program-refusals.test.ts",
   "login-unknown": "test/relay/login.test.ts",
   "platform-lacks": "test/protocol/program-refusals.test.ts",

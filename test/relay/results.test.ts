@@ -1,6 +1,6 @@
 // Receipts and results on their way in: parts in order, a restart, too large, repeated, contradicting.
 import { describe, expect, test } from "vitest";
-import { MAX_RESULT_BYTES } from "../../protocol/limits.ts";
+import { MAX_FETCHED_BYTES } from "../../protocol/limits.ts";
 import { device } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
 import { idOf } from "../cast/random.ts";
@@ -58,6 +58,36 @@ describe("a result", () => {
     expect((await sendReceipt(back, chain, { job })).result).toBeUndefined();
   });
 
+  test("that was cut off and is large goes on on the next connection", async () => {
+    const { house, tenant, url, target, operator, job, chain } = await scene();
+    await using _ = house;
+    const result = bytesOf(5 * 256 * 1024);
+    const size = result.length;
+    await target.done({ type: "result-part", job: job.job, offset: 0, size }, [result.subarray(0, 256 * 1024)]);
+    await target.close();
+    const back = await deviceAt(url, tenant, web);
+    const { header } = await back.request({ type: "stat-result", job: job.job, size });
+    expect(header["received"]).toBe(256 * 1024);
+    for (let offset = 256 * 1024; offset < size; offset += 256 * 1024) {
+      const part = result.subarray(offset, offset + 256 * 1024);
+      await back.done({ type: "result-part", job: job.job, offset, size }, [part]);
+    }
+    await back.done({ type: "receipt", job: job.job, seq: 1, result: true }, [chain.answer({ job }).bytes]);
+    const answer = await operator.request({ type: "read-result", job: job.job, device: web.id, offset: 256 * 1024 });
+    expect(Buffer.compare(answer.parts[0] ?? new Uint8Array(0), result.subarray(256 * 1024, 512 * 1024))).toBe(0);
+  });
+
+  test("that was cut off and is large does not stand in the way of a receipt that says it has none", async () => {
+    const { house, tenant, url, target, job, chain } = await scene();
+    await using _ = house;
+    const size = 5 * 256 * 1024;
+    await target.done({ type: "result-part", job: job.job, offset: 0, size }, [bytesOf(PART)]);
+    await target.close();
+    const back = await deviceAt(url, tenant, web);
+    const receipt = { type: "receipt", job: job.job, seq: 1, result: false };
+    expect((await back.request(receipt, [chain.answer({ job }).bytes])).header["type"]).toBe("ok");
+  });
+
   test("begun again, also on another connection, is the later one", async () => {
     const { house, tenant, url, target, operator, job, chain } = await scene();
     await using _ = house;
@@ -76,7 +106,7 @@ describe("a result", () => {
     ["of another size than before", { offset: PART, size: 3 * PART }, PART],
     ["beyond its own end", { offset: 0, size: 10 }, 11],
     ["in crumbs", { offset: 0, size: PART }, 100],
-    ["that is too large", { offset: 0, size: MAX_RESULT_BYTES + 1 }, PART],
+    ["that is too large", { offset: 0, size: MAX_FETCHED_BYTES + 1 }, PART],
   ])("%s is refused", async (_what, place, bytes) => {
     const { house, target, job } = await scene();
     await using _ = house;

@@ -1,8 +1,10 @@
 // Vectors of a job at the one door: its signatures, its address, its time, the log, its body.
+import { MAX_FILE_BYTES } from "../../../protocol/limits.ts";
 import type { Policy } from "../../../protocol/policy.ts";
 import { DAY, HOUR, MINUTE } from "../../cast/clock.ts";
 import { type Device, device } from "../../cast/device.ts";
 import { type Job, jobFor, type JobSetup } from "../../cast/job.ts";
+import { fileFor } from "../../cast/job-file.ts";
 import { person, renewed } from "../../cast/person.ts";
 import { digestOf } from "../../cast/random.ts";
 import { edited, flipped } from "../../cast/statement.ts";
@@ -199,6 +201,10 @@ export function timeCases(): readonly RefusalCase[] {
   ]);
 }
 
+function threeFiles(size: number) {
+  return ["a", "b", "c"].map((path) => ({ ...fileFor({ path, content: new Uint8Array(1) }).file, size }));
+}
+
 export function bodyCases(): readonly RefusalCase[] {
   const moved = ({ wraps, devices }: { wraps: readonly Uint8Array[]; devices: readonly Device[] }) => ({
     wrap: b64(wraps[devices.indexOf(mail)] ?? new Uint8Array(0)),
@@ -238,6 +244,31 @@ export function bodyCases(): readonly RefusalCase[] {
       given({ cancels: [lasting(30 * DAY + 10 * MINUTE + 1)] }),
       given({ cancels: [lasting(30 * DAY + 10 * MINUTE)] }),
     ],
+    [
+      "field-invalid",
+      "a file whose path climbs",
+      bodyOver({ files: [fileFor({ path: "/opt/../etc/shadow" }).file] }),
+      bodyOver({ files: [fileFor({ path: "/opt/app/shadow" }).file] }),
+    ],
+    [
+      "field-invalid",
+      "a file whose name is a device's on Windows",
+      bodyOver({ files: [fileFor({ path: "nul.txt" }).file] }),
+      bodyOver({ files: [fileFor({ path: "null.txt" }).file] }),
+    ],
+    [
+      "field-invalid",
+      "two files for one place",
+      bodyOver({ files: [fileFor({ path: "a.txt" }).file, fileFor({ path: "A.txt" }).file] }),
+      bodyOver({ files: [fileFor({ path: "a.txt" }).file, fileFor({ path: "b.txt" }).file] }),
+    ],
+    [
+      "field-invalid",
+      "three files of the largest size",
+      bodyOver({ files: threeFiles(MAX_FILE_BYTES) }),
+      bodyOver({ files: threeFiles(1024) }),
+    ],
+    ["field-invalid", "a fetch of a name alone", given({ fetches: "app.log" }), given({ fetches: "/var/log/app.log" })],
     ["field-invalid", "a cancel of nothing", given({ cancels: [] }), given({ cancels: [echo] })],
     ["field-invalid", "a cancel that names a job twice", given({ cancels: [echo, echo] }), given({ cancels: [echo] })],
   ]);

@@ -4,6 +4,7 @@ import { type Kind, readEnvelope, statementId } from "../../../protocol/envelope
 import { sixDigits } from "../../../protocol/key-approval.ts";
 import { device, enrolmentOf } from "../../cast/device.ts";
 import { jobFor } from "../../cast/job.ts";
+import { contentOf, fileFor } from "../../cast/job-file.ts";
 import { reportOf } from "../../cast/binding-report.ts";
 import { approvalOf, approverNonce, requestOf } from "../../cast/key-request.ts";
 import { checkpointOf, clientOf, grantOf, loginOf } from "../../cast/login.ts";
@@ -87,6 +88,21 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     outcome: { type: "cancel-done", jobs: [{ job: job.job, state: "ended" }] },
     over: { startedAt: undefined, interpreter: undefined },
   });
+  const brought = fileFor({ path: "/opt/app/patch.bin", content: contentOf(70_000), mode: 0o755, owner: "app" });
+  const bringing = jobFor({
+    tenant,
+    devices: [web],
+    signers: [grace.signer],
+    word: "files",
+    body: { files: [brought.file] },
+  });
+  const fetching = jobFor({
+    tenant,
+    devices: [web],
+    signers: [grace.signer],
+    word: "fetch",
+    fetches: "/var/log/app.log",
+  });
   const [genesis, added] = tenant.log;
   const [admitted] = roster.log;
   if (genesis === undefined || added === undefined || admitted === undefined)
@@ -149,6 +165,31 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
           plain: cancel.plain,
           body: cancel.body,
           wrap: cancel.sealedFor(web).wrap,
+          sealingKey: web.sealing.privateKey,
+        },
+      }),
+    ],
+    [
+      "job-files",
+      fileOf("job", "a job that brings a file of two chunks", {
+        ...of(bringing.envelope),
+        beside: {
+          plain: bringing.plain,
+          body: bringing.body,
+          wrap: bringing.sealedFor(web).wrap,
+          sealingKey: web.sealing.privateKey,
+          file: brought.sealed,
+        },
+      }),
+    ],
+    [
+      "job-fetch",
+      fileOf("job", "a file is asked for", {
+        ...of(fetching.envelope),
+        beside: {
+          plain: fetching.plain,
+          body: fetching.body,
+          wrap: fetching.sealedFor(web).wrap,
           sealingKey: web.sealing.privateKey,
         },
       }),
