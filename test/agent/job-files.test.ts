@@ -289,6 +289,25 @@ describe("a job is refused, and nothing of it is placed", () => {
     expect(readdirSync(base)).toEqual([]);
   });
 
+  it("where it is cancelled while its file comes", async () => {
+    const place = join(folder(), "tool");
+    const { acme, device, relay, job, give, start, answered, outcomes, paths } = await scene({ path: place });
+    relay.answer = ({ header }) =>
+      header["type"] === "read-blob" && Number(header["offset"]) > 0
+        ? { type: "failed", code: "busy", message: "" }
+        : undefined;
+    give();
+    start();
+    await vi.waitFor(() => expect(asks(relay)).toHaveLength(2), { timeout: 5000 });
+    expect(readdirSync(paths.files)).toEqual([job.job]);
+    const cancel = jobFor({ tenant: acme, devices: [device], word: "cancel", cancels: [job] });
+    const { wrap, body } = cancel.sealedFor(device);
+    relay.push(device.id, { type: "job", job: cancel.job, watched: false }, [cancel.envelope, wrap, body]);
+    await answered(2);
+    expect(outcomes()[0]).toEqual({ type: "cancelled", by: "operator" });
+    expect([existsSync(place), readdirSync(paths.files)]).toEqual([false, []]);
+  });
+
   it("where its signer was revoked while the file came", async () => {
     const acme = new Tenant();
     const grace = person("Grace");
