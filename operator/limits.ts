@@ -59,6 +59,8 @@ export const MAX_SYNC_PAGES = 20_000;
 export const MAX_LISTED_DEVICES = 100_000;
 /** Jobs that a search by prefix goes through. */
 export const MAX_SEARCHED_JOBS = 5_000;
+/** Receipts of one device that `job show` lists of a job that comes round; the relay's page has 200. */
+export const MAX_SHOWN_OCCURRENCES = 20;
 /** Rows of the live table that a terminal shows; the rest is counted in one line. */
 export const MAX_LIVE_ROWS = 20;
 /** The live table is drawn at most this often. */
