@@ -1,69 +1,48 @@
 // Jobs on this device: from the relay's bytes through the one door to the ledger, a turn, a process, a receipt.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "pino";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
-import type { Random } from "../protocol/seal.ts";
-import { type JobContext, type Runnable, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
+import { runningJobs } from "../protocol/policy.ts";
+import { isOpen } from "../protocol/window.ts";
+import { type Runnable, VerifiedJob } from "../protocol/verify-job.ts";
+import { noteAccepted } from "./accept.ts";
 import { barredStatement } from "./barred.ts";
 import { answerBarred, carryOut, noteEnded } from "./cancels.ts";
+import { endExpired } from "./expired.ts";
 import { isDiskFull } from "./fault.ts";
-import { append } from "./journal.ts";
+import { endedWaiting, jobContext, judgeAgain } from "./judge-job.ts";
 import {
-  begin,
   claim,
-  claimedBy,
+  PLAIN,
   type Delivery,
-  finish,
-  forgetExpired,
   startedJobs,
   waitingJob,
+  type WaitingJob,
   waitingJobs,
+  waitingTurn,
 } from "./ledger.ts";
-import { DISK_RETRY_MS, MAX_RUNNING_JOBS } from "./limits.ts";
+import { DISK_RETRY_MS, MAX_LOOK_MS, ROOM_RETRY_MS } from "./limits.ts";
+import type { JobsOptions } from "./jobs-options.ts";
 import { LiveOutput } from "./live.ts";
+import { beginRun, endJob, endRun } from "./occurrences.ts";
 import { type Answer, answer, type Standing, standingOf } from "./outbox.ts";
-import { addVouch, heardAtPlace, keyLogView, raiseFloor, readVouches } from "./owner.ts";
-import type { OwnerState } from "./owner-state.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
-import type { RelayConnection } from "./relay-connection.ts";
 import { sealResult } from "./result.ts";
-import { checkCancelRoom, checkRoom } from "./room.ts";
+import { checkCancelRoom, checkRoom, hasOutboxRoom } from "./room.ts";
 import { clearSources } from "./run/source-file.ts";
-import {
-  type EndCause,
-  type PreparedJob,
-  prepareJob,
-  type RunEnvironment,
-  type RunningJob,
-  runJob,
-} from "./run/run-job.ts";
+import { type EndCause, type PreparedJob, prepareJob, type RunningJob, runJob } from "./run/run-job.ts";
 import type { State } from "./state.ts";
-import { TurnQueue } from "./turn-queue.ts";
-
-export type AgentVersion = { readonly text: string; readonly number: number };
-
-export type JobsOptions = {
-  readonly owned: OwnerState;
-  readonly environment: RunEnvironment;
-  readonly bootId: string;
-  readonly agent: AgentVersion;
-  readonly now: () => number;
-  readonly random: Random;
-  readonly log: Logger;
-  /** The connection of the moment, for live output. */
-  readonly connection: () => RelayConnection | undefined;
-  /** A receipt was written to the outbox. */
-  readonly onReceipt: () => void;
-  /** The state can no longer be written: the owner changed, or the disk failed. */
-  readonly onFault: (error: unknown) => void;
-};
+import { TurnQueue, type Waiting } from "./turn-queue.ts";
+import { wallClock } from "./wall-clock.ts";
 
 /** What became of a delivery. `taken`: the relay need not send it again. */
 export type Reception =
   | { readonly type: "taken" }
   | RefusedReception
   | { readonly type: "behind"; readonly seq: number };
+
+/** `isWhole`: nothing of the job comes after it. `liveUntil`: as for `endRun`. */
+type Ending = { readonly isWhole?: boolean; readonly liveUntil?: number };
 
 type Active = { readonly running: RunningJob; readonly live: LiveOutput };
 
@@ -94,17 +73,15 @@ export class Jobs {
       const outcome: Outcome = { type: mayReboot && bootId !== this.#options.bootId ? "rebooted" : "lost" };
       this.#finish({ job, statement, outcome, startedAt, contained: "unknown" });
     }
-    for (const job of waitingJobs(this.#options.owned.state)) {
-      const runnable = this.#resume(job)?.runnable;
-      if (runnable !== undefined)
-        this.#queue.add({ job, notBefore: runnable.job.manifest.notBefore, lock: runnable.body.lock });
+    for (const waiting of waitingJobs(this.#options.owned.state)) {
+      if (!this.#queue.has(waiting.job)) this.#queue.add(waiting);
     }
     this.#startDue();
   }
 
   /** Judges a delivery. `asked`: the key log was fetched for it already. */
   receive(delivery: Delivery, { watched, asked }: { watched: boolean; asked: boolean }): Reception {
-    const verdict = VerifiedJob.judge(delivery.envelope, this.#context(asked));
+    const verdict = VerifiedJob.judge(delivery.envelope, jobContext(this.#options, asked));
     if (verdict.type === "behind") return verdict;
     if (verdict.type === "refused") return this.#refusals.refuse(verdict.refusal, verdict.about);
     try {
@@ -153,8 +130,8 @@ export class Jobs {
     const { manifest, statement, signers } = job;
     checkCancelRoom(owned.state);
     const { waited, running } = owned.write("accept cancel", (state) => {
-      claim(state, job, { delivery, bootId, mayReboot: false, startedAt: now() });
-      this.#noteAccepted(state, job);
+      claim(state, job, { delivery, bootId, startedAt: now(), body: PLAIN });
+      noteAccepted(state, job, { owned, now: now() });
       return carryOut(state, this.#standing(), { job: manifest.job, statement, jobs: body.jobs });
     });
     log.info({ job: manifest.job, signers, waited: waited.length, running: running.length }, "cancel accepted");
@@ -204,52 +181,39 @@ export class Jobs {
     await Promise.all(this.#ended);
   }
 
-  #context(asked: boolean): JobContext {
-    const { owned, agent, now } = this.#options;
-    const { state, owner } = owned;
-    return {
-      keyLog: keyLogView(state, owned.keyState),
-      device: owner.device,
-      class: owned.class,
-      agentVersion: agent.number,
-      now: Math.max(now(), owned.floor()),
-      heardAt: (seq) => heardAtPlace(state, seq),
-      vouches: readVouches(state),
-      claimed: (job) => claimedBy(state, job),
-      asked,
-    };
-  }
-
   #accept(prepared: PreparedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): void {
     const { owned, now, bootId, log } = this.#options;
     const { job, body } = prepared.runnable;
     const { manifest, signers } = job;
-    const startsNow = manifest.notBefore <= now() && this.#hasTurn(body.lock) && !this.#queue.hasDue(now());
+    const startsNow = manifest.runs === undefined && this.#hasTurn(waitingOf(prepared));
     const startedAt = startsNow ? now() : undefined;
     owned.write("accept job", (state) => {
-      claim(state, job, { delivery, bootId, mayReboot: body.mayReboot, startedAt });
-      this.#noteAccepted(state, job);
+      claim(state, job, { delivery, bootId, startedAt, body });
+      noteAccepted(state, job, { owned, now: now() });
     });
     log.info({ job: manifest.job, signers, waits: !startsNow }, "job accepted");
     if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });
     else {
-      this.#queue.add({ job: manifest.job, notBefore: manifest.notBefore, lock: body.lock });
+      this.#queue.add(waitingOf(prepared));
       if (watched) this.#awaited.add(manifest.job);
       this.#startDue();
     }
   }
 
-  /** What is learnt from any accepted job, inside the caller's transaction. */
-  #noteAccepted(state: State, { manifest, statement, signers }: VerifiedJob): void {
-    const { owned, now } = this.#options;
-    append(state, now(), { type: "accepted", job: manifest.job, statement, signers });
-    for (const signer of signers) addVouch(state, signer, manifest.issuedAt);
-    raiseFloor(state, manifest.issuedAt, now());
-    forgetExpired(state, owned.floor());
+  /** Whether a job that has just come may begin before all that wait. */
+  #hasTurn(waiting: Waiting): boolean {
+    const now = this.#options.now();
+    return this.#hasPlace() && this.#mayBegin(waiting) && !this.#queue.hasDue(now, () => wallClock(now));
   }
 
-  #hasTurn(lock: string | undefined): boolean {
-    return !this.#stopping.signal.aborted && this.#active.size < MAX_RUNNING_JOBS && this.#queue.isFree(lock);
+  #hasPlace(): boolean {
+    const { policy } = this.#options.owned.keyState;
+    return !this.#stopping.signal.aborted && this.#active.size < runningJobs(policy);
+  }
+
+  #mayBegin({ notBefore, lock, window }: Waiting): boolean {
+    const now = this.#options.now();
+    return notBefore <= now && this.#queue.isFree(lock) && (window === undefined || isOpen(window, wallClock(now)));
   }
 
   #start(prepared: PreparedJob, { startedAt, watched }: { startedAt: number; watched: boolean }): void {
@@ -288,7 +252,6 @@ export class Jobs {
       ...(streamed === undefined ? {} : { live: streamed }),
     };
     await this.#finishOnceThereIsRoom(result === undefined ? given : { ...given, result });
-    this.#active.delete(manifest.job);
     this.#queue.release(body.lock);
     this.#startDue();
   }
@@ -297,7 +260,7 @@ export class Jobs {
   async #finishOnceThereIsRoom(given: Answer): Promise<void> {
     for (;;) {
       try {
-        return this.#finish(given);
+        return this.#finish(given, { isWhole: endsAll(given.outcome), liveUntil: this.#options.now() });
       } catch (error) {
         if (!isDiskFull(error) || this.#stopping.signal.aborted) throw error;
         this.#options.log.error({ job: given.job }, "no room to write a receipt; trying again");
@@ -306,18 +269,29 @@ export class Jobs {
     }
   }
 
-  /** Ledger and receipt in one transaction: a job that has finished has exactly one answer. */
-  #finish(given: Answer): void {
-    const { owned, log, onReceipt } = this.#options;
+  /** Ledger and receipt in one transaction: what has finished has exactly one answer. */
+  #finish(given: Answer, { isWhole = false, liveUntil }: Ending = {}): void {
+    const { owned } = this.#options;
     const isFirst = owned.write("finish job", (state) => {
-      const wasOpen = finish(state, given.job);
-      if (!wasOpen) return false;
-      answer(state, this.#standing(), given);
-      noteEnded(state, this.#standing(), given);
-      return true;
+      const say = this.#sayIn(state);
+      const wasOpen = isWhole ? endJob(state, given, say) : endRun(state, given, { say, liveUntil });
+      if (wasOpen) noteEnded(state, this.#standing(), given);
+      return wasOpen;
     });
-    if (!isFirst) return;
-    log.info({ job: given.job, outcome: outcomeWords(given.outcome) }, "job ended");
+    if (isFirst) this.#sayEnded(given);
+  }
+
+  #sayIn(state: State): (given: Answer) => void {
+    return (given) => void answer(state, this.#standing(), given);
+  }
+
+  /** After the commit: who waits for receipts hears of it, and a job that comes round takes its place in the queue. */
+  #sayEnded({ job, outcome }: Answer): void {
+    const { owned, log, onReceipt } = this.#options;
+    log.info({ job, outcome: outcomeWords(outcome) }, "job ended");
+    this.#active.delete(job);
+    const next = waitingTurn(owned.state, job);
+    if (next !== undefined) this.#queue.add(next);
     onReceipt();
   }
 
@@ -327,66 +301,104 @@ export class Jobs {
     return standingOf({ ...owned.owner, keyState, floor: owned.floor() }, { bootId, agent: agent.text, time: now() });
   }
 
-  /** Starts waiting jobs whose time and turn have come, and sets the clock for the next. */
+  /** Starts waiting jobs whose time and turn have come, and sets the clock for the next look. */
   #startDue(): void {
     const { now, onFault } = this.#options;
     clearTimeout(this.#timer);
     try {
-      while (!this.#stopping.signal.aborted && this.#active.size < MAX_RUNNING_JOBS) {
-        const next = this.#queue.take(now());
+      this.#endExpired();
+      while (this.#hasPlace()) {
+        const next = this.#queue.take(now(), () => wallClock(now()));
         if (next === undefined) break;
         this.#startWaiting(next);
       }
     } catch (error) {
       return onFault(error);
     }
-    const dueAt = this.#queue.nextDue(now());
-    if (dueAt === undefined || this.#stopping.signal.aborted) return;
+    const lookAt = this.#queue.nextLook(now());
+    if (lookAt === undefined || this.#stopping.signal.aborted) return;
     // Node's timers hold 31 bits, and a clock may be set: so look again within the hour.
-    this.#timer = setTimeout(() => this.#startDue(), Math.min(dueAt - now(), 3_600_000));
+    this.#timer = setTimeout(() => this.#startDue(), Math.max(1, Math.min(lookAt - now(), MAX_LOOK_MS)));
   }
 
-  #startWaiting(job: string): void {
-    const watched = this.#awaited.delete(job);
-    const prepared = this.#resume(job);
-    if (prepared === undefined) return;
+  #endExpired(): void {
+    const { owned, now, log, onReceipt } = this.#options;
+    const jobs = endExpired(this.#queue, { owned, now: now(), sayIn: (state) => this.#sayIn(state) });
+    if (jobs.length === 0) return;
+    for (const job of jobs) this.#awaited.delete(job);
+    log.info({ jobs: jobs.length }, "jobs expired before their turn");
+    onReceipt();
+  }
+
+  #startWaiting(turn: Waiting): void {
     const { owned, now, bootId } = this.#options;
+    const waiting = waitingJob(owned.state, turn.job);
+    const runnable = waiting === undefined ? undefined : this.#resume(waiting);
+    if (waiting === undefined || runnable === undefined) return;
+    const putOff = this.#putOff(turn, runnable);
+    if (putOff !== undefined) return this.#queue.add(putOff);
+    const prepared = this.#prepare(runnable, waiting);
+    if (prepared === undefined) return;
     const startedAt = now();
-    if (owned.write("begin job", (state) => begin(state, job, { bootId, startedAt })))
-      this.#start(prepared, { startedAt, watched });
+    const isBegun = owned.write("begin job", (state) =>
+      beginRun(state, waiting, { bootId, now: startedAt, say: this.#sayIn(state) }),
+    );
+    if (isBegun) this.#start(prepared, { startedAt, watched: this.#awaited.delete(turn.job) });
+    else this.#waitAgain(turn.job);
   }
 
-  /** A waiting job out of the ledger, checked again; one that may not run any more gets its receipt here. */
-  #resume(id: string): PreparedJob | undefined {
-    const { owned, agent, environment, now } = this.#options;
-    const waiting = waitingJob(owned.state, id);
-    if (waiting === undefined) return undefined;
+  /** The turn that a job waits for instead: what the ledger notes orders it, but its signed body decides. */
+  #putOff(turn: Waiting, { job, body: { lock, window } }: Runnable<"run">): Waiting | undefined {
+    const { owned, now } = this.#options;
+    const signed = { ...turn, lock, window };
+    if (!this.#mayBegin(signed)) return signed;
+    if (job.manifest.runs === undefined || hasOutboxRoom(owned.state)) return undefined;
+    return { ...signed, notBefore: now() + ROOM_RETRY_MS };
+  }
+
+  /** A waiting job out of the ledger, judged again; one that may not run any more gets its last receipt here. */
+  #resume(waiting: WaitingJob): Runnable<"run"> | undefined {
     try {
-      const job = VerifiedJob.resume(waiting.envelope, {
-        keyLog: keyLogView(owned.state, owned.keyState),
-        device: owned.owner.device,
-        class: owned.class,
-        agentVersion: agent.number,
-        now: Math.max(now(), owned.floor()),
-      });
-      return prepareJob(runOf(job.open(waiting, owned.owner.sealing)), environment);
+      return judgeAgain(waiting, this.#options);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#finish({ job: waiting.job, statement: waiting.statement, outcome: endedWaiting(error), contained: "yes" });
+      const { job, statement } = waiting;
+      this.#finish({ job, statement, outcome: endedWaiting(error), contained: "yes" }, { isWhole: true });
       return undefined;
     }
   }
+
+  /** What this machine lacks now, it may have when the job comes round again. */
+  #prepare(runnable: Runnable<"run">, { job, statement }: WaitingJob): PreparedJob | undefined {
+    const { owned, environment, bootId, now } = this.#options;
+    try {
+      return prepareJob(runnable, environment);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const given = { job, statement, outcome: endedWaiting(error), contained: "yes" } as const;
+      const isFirst = owned.write("finish job", (state) => {
+        const say = this.#sayIn(state);
+        return beginRun(state, given, { bootId, now: now(), say }) && endRun(state, given, { say });
+      });
+      if (isFirst) this.#sayEnded(given);
+      else this.#waitAgain(job);
+      return undefined;
+    }
+  }
+
+  /** It was not due after all: the clock was set back. */
+  #waitAgain(job: string): void {
+    const turn = waitingTurn(this.#options.owned.state, job);
+    if (turn !== undefined) this.#queue.add(turn);
+  }
 }
 
-/** Only a run can wait for its turn. */
-function runOf(runnable: RunnableJob): Runnable<"run"> {
-  if (runnable.kind === "run") return runnable;
-  throw new Error(`internal error: a job of kind ${runnable.kind} in the queue`);
+function waitingOf({ runnable: { job, body } }: PreparedJob): Waiting {
+  const { job: id, notBefore, expiresAt } = job.manifest;
+  return { job: id, signer: job.signers[0] ?? "", notBefore, expiresAt, lock: body.lock, window: body.window };
 }
 
-/** The outcome of an accepted job that may not run when its turn comes. */
-function endedWaiting(refusal: Refusal): Outcome {
-  if (refusal.code === "job-expired") return { type: "expired" };
-  if (refusal.code === "signer-revoked") return { type: "cancelled", by: "key-revoked" };
-  return { type: "refused", code: refusal.code, detail: refusal.detail.slice(0, 200).toWellFormed() };
+/** Whether nothing of a job that runs several times comes after this: what ends one occurrence only is no word about the others. */
+function endsAll(outcome: Outcome): boolean {
+  return outcome.type === "cancelled" && outcome.by !== "agent-stop";
 }

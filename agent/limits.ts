@@ -1,7 +1,5 @@
 // The agent's own bounds, each with its reason; the protocol's are in protocol/limits.ts. Sizes are bytes, times milliseconds.
 
-/** Jobs that run side by side; the rest wait their turn in the order in which they were accepted. */
-export const MAX_RUNNING_JOBS = 4;
 /** After SIGTERM a job has this long to tidy up before SIGKILL. */
 export const END_GRACE_MS = 5_000;
 /** After SIGKILL the kernel needs moments; longer means a process that cannot be ended. */
@@ -65,6 +63,10 @@ export const MAX_JOURNAL_ENTRIES = 200_000;
 export const MAX_REFUSED_STATEMENTS = 10_000;
 /** Receipts that the relay has confirmed are kept here for the operator at the machine. */
 export const STORED_RECEIPT_DAYS = 30;
+/** And at most so many of them: a job that comes round each minute makes a thousand in a day. */
+export const MAX_STORED_RECEIPTS = 100_000;
+/** While the outbox is full nothing comes round; it is looked at again after this. */
+export const ROOM_RETRY_MS = 60_000;
 /** Receipts that wait for a relay; above it jobs are refused rather than answers lost. */
 export const MAX_OUTBOX_RECEIPTS = 20_000;
 /** Sealed results that wait for a relay. */
@@ -90,6 +92,10 @@ export const INVENTORY_DELAY_MS = 5_000;
 export const INVENTORY_EVERY_MS = 24 * 3_600_000;
 /** systeminformation asks many programs; one of them may hang. */
 export const INVENTORY_TIMEOUT_MS = 60_000;
+/** Waiting jobs are looked at again at least so often: a clock may be set. */
+export const MAX_LOOK_MS = 3_600_000;
+/** Receipts of jobs that expired together, in one transaction: it takes some hundred milliseconds. */
+export const MAX_EXPIRED_AT_ONCE = 256;
 /** On a full disk, a receipt that could not be written is tried again after this. */
 export const DISK_RETRY_MS = 5_000;
 /** How long another writer (bind beside run) may hold the database. */

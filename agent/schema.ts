@@ -97,6 +97,16 @@ CREATE TABLE cancelling (
 CREATE INDEX receipt_job ON receipt (job);
 `;
 
+/** What orders a job that waits, so that a start need not open each; and jobs that run several times. */
+const TURNS = `
+ALTER TABLE ledger ADD COLUMN signer TEXT NOT NULL DEFAULT '';
+ALTER TABLE ledger ADD COLUMN lock TEXT;
+ALTER TABLE ledger ADD COLUMN window TEXT;        -- JSON
+ALTER TABLE ledger ADD COLUMN every_ms INTEGER;   -- these three of a job that runs several times
+ALTER TABLE ledger ADD COLUMN run_count INTEGER;
+ALTER TABLE ledger ADD COLUMN occurrence INTEGER; -- the one that runs, else the next; never lower again
+`;
+
 /** Step n leads from version n to version n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS];
+export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS, TURNS];
 export const SCHEMA_VERSION = SCHEMA_STEPS.length;

@@ -6,6 +6,7 @@ import type { JobBody } from "../protocol/job-body.ts";
 import { secretVariables } from "./library/secret-variables.ts";
 import { every } from "./present/either.ts";
 import { plain } from "./present/escape.ts";
+import { scheduleWords } from "./schedule-words.ts";
 import { left, span } from "./present/span.ts";
 import { date } from "./present/time.ts";
 import type { ProposedJob } from "./proposed-job.ts";
@@ -22,6 +23,9 @@ export function jobLines({ manifest, targets, counted, needed, work }: ProposedJ
       .map(({ name }) => `            ${plain(name)} recovered: devices may count that signature only later`),
     `devices     ${targets.map((device) => `${device.name} (${device.class})`).join(", ")}`,
     `runs        ${begins}until ${date(expiresAt)}, which is in ${left(expiresAt - now)}`,
+    ...scheduleWords(manifest, work.kind === "run" ? work.body.window : undefined).map(
+      (words) => `when        ${words}`,
+    ),
     ...(work.kind === "run" ? runLines(work.body) : cancelLines(work.body)),
   ];
 }

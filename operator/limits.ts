@@ -67,6 +67,8 @@ export const LIVE_WINDOWS_BYTES = 4 * 1024 * 1024;
 export const LIVE_TELL_MS = 5;
 /** Output that nobody has read yet: twice what was asked for is a relay that sends more, and is left out. */
 export const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+/** Receipts of one device that `job show` lists of a job that comes round; the relay's page has 200. */
+export const MAX_SHOWN_OCCURRENCES = 20;
 /** Rows of the live table that a terminal shows; the rest is counted in one line. */
 export const MAX_LIVE_ROWS = 20;
 /** The live table is drawn at most this often. */

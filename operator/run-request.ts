@@ -4,6 +4,7 @@ import { toBase64url } from "../protocol/bytes.ts";
 import { label as labelOf, Word } from "../protocol/fields.ts";
 import { Shell } from "../protocol/job-body.ts";
 import { DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES } from "../protocol/limits.ts";
+import type { Window } from "../protocol/window.ts";
 import type { BodyFields, WorkFields } from "./compose-job.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
@@ -12,6 +13,7 @@ import { plain } from "./present/escape.ts";
 import { quoteFor } from "./quote.ts";
 import { readScript } from "./script-text.ts";
 import { readBounded } from "./stored-file.ts";
+import { parseWindow } from "./typed-time.ts";
 import type { World } from "./world.ts";
 
 export type BodyOptions = {
@@ -27,6 +29,7 @@ export type BodyOptions = {
   readonly outputLimit?: number;
   readonly label?: string;
   readonly lock?: string;
+  readonly window?: string;
   readonly mayReboot?: boolean;
 };
 
@@ -56,6 +59,7 @@ export async function readBodyOptions(world: World, program: Program, options: B
       outputBytes: options.outputLimit ?? DEFAULT_OUTPUT_BYTES,
     },
     ...(options.lock === undefined ? {} : { lock: checked("--lock", Word, options.lock) }),
+    ...(options.window === undefined ? {} : { window: windowOf(options.window) }),
     mayReboot: options.mayReboot === true,
   };
 }
@@ -132,6 +136,15 @@ async function inputOf(world: World, path: string): Promise<Uint8Array> {
     chunks.push(bytes);
   }
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+function windowOf(typed: string): Window {
+  const window = parseWindow(typed);
+  if (window !== undefined) return window;
+  throw new Fault(
+    "misuse",
+    `--window ${plain(typed)}: such as "mon-fri 22:00-04:00", in each device's own time; not of zero length`,
+  );
 }
 
 function checked(option: string, schema: v.GenericSchema<unknown, string>, value: string): string {

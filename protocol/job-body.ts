@@ -11,6 +11,7 @@ import {
   MAX_OUTPUT_BYTES,
   MAX_PATH_CHARS,
 } from "./limits.ts";
+import { Window } from "./window.ts";
 
 /** `exec` runs an argument vector without a shell. */
 export const Shell = v.picklist(["sh", "bash", "zsh", "powershell", "pwsh", "cmd", "python", "exec"]);
@@ -60,6 +61,8 @@ const JobBody = v.pipe(
     limits: v.strictObject({ timeMs: whole(1, MAX_JOB_TIME_MS), outputBytes: whole(0, MAX_OUTPUT_BYTES) }),
     /** Jobs of one lock run one after the other on a device. */
     lock: v.exactOptional(Word),
+    /** It begins only in these hours of the device's own wall clock. */
+    window: v.exactOptional(Window),
     /** Whether ending by a restart of the device is what was meant. */
     mayReboot: v.boolean(),
   }),

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { Id, whole } from "./fields.ts";
 import { MAX_CANCELLED_JOBS } from "./limits.ts";
 import { REFUSALS, type RefusalCode } from "./refusal.ts";
+import { Occurrence } from "./runs.ts";
 
 const codes = Object.keys(REFUSALS).filter((code): code is RefusalCode => Object.hasOwn(REFUSALS, code));
 
@@ -58,6 +59,11 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("rebooted") }),
   /** It had been accepted, and expired before its turn came. */
   v.strictObject({ type: v.literal("expired") }),
+  /**
+   * Occurrences that never ran, from `from` to the receipt's own: a newer one was due before they had begun (`late`), or
+   * the one before was still running (`running`).
+   */
+  v.strictObject({ type: v.literal("missed"), from: Occurrence, why: v.picklist(["late", "running"]) }),
   v.strictObject({
     type: v.literal("refused"),
     code: v.picklist(codes),
@@ -87,6 +93,8 @@ export function outcomeWords(outcome: Outcome): string {
       return `cancel done: ${cancelWords(outcome.jobs)}`;
     case "not-started":
       return `not started: ${outcome.error}`;
+    case "missed":
+      return `missed, ${outcome.why}`;
     case "refused":
       return `refused ${outcome.code}`;
     default:

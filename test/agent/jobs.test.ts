@@ -3,14 +3,19 @@ import { describe, expect, it } from "vitest";
 import { verifyJournal } from "../../agent/journal.ts";
 import { openOutput } from "../../protocol/output.ts";
 import { checkReceiptChain } from "../../protocol/receipt.ts";
-import { DAY, MINUTE } from "../cast/clock.ts";
+import type { Policy } from "../../protocol/policy.ts";
+import { DAY, HOUR, MINUTE } from "../cast/clock.ts";
 import { type Job, type JobSetup, jobFor } from "../cast/job.ts";
 import { person, raw } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, jobsOn, openState, ownerOf, receiptsOf } from "./bound.ts";
 
-function bound() {
-  const acme = new Tenant();
+function boundWith(policy: Partial<Policy>) {
+  const { jobs, ...rest } = bound(new Tenant({ policy }));
+  return { ...rest, on: { jobs, ...rest } };
+}
+
+function bound(acme = new Tenant()) {
   const state = openState();
   bindTo(state, acme);
   const device = deviceOf(state);
@@ -149,6 +154,53 @@ describe("a signed job", () => {
       "started",
       "waiting",
     ]);
+  });
+
+  it("runs beside as many others as the policy that the device knows allows", () => {
+    const { acme, state, job, give, on } = boundWith({ maxRunningJobs: 2 });
+    for (const word of ["a", "b", "c"]) give(job({ word, body: { source: "sleep 600" } }));
+    expect(on.jobs.running).toBe(2);
+    acme.setPolicy({ maxRunningJobs: 3 });
+    on.owned.keyState = acme.state;
+    on.jobs.keysChanged();
+    expect(state.all("SELECT state FROM ledger WHERE state = 'started'")).toHaveLength(3);
+  });
+
+  it("waits for its window on the device's own clock, lets others pass, and begins when it opens", async () => {
+    const { state, acme, job, give, jobs, nextReceipt } = bound();
+    const at = new Date(acme.clock.now + HOUR);
+    const from = `${String(at.getHours()).padStart(2, "0")}:00`;
+    const window = { days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], from, to: from.replace(":00", ":59") };
+    give(job({ word: "night", body: { window } }));
+    expect(jobs.running).toBe(0);
+    const other = nextReceipt();
+    give(job({ word: "other" }));
+    await other;
+    acme.clock.now += HOUR;
+    const opened = nextReceipt();
+    jobs.keysChanged();
+    await opened;
+    expect(outcomes(state)).toHaveLength(2);
+  });
+
+  it("ends as expired when its end comes before its window", () => {
+    const { state, acme, job, give, jobs } = bound();
+    const never = { days: ["sun"], from: "03:00", to: "03:01" };
+    give(job({ manifest: { expiresAt: acme.clock.now + HOUR }, body: { window: never } }));
+    acme.clock.now += HOUR;
+    jobs.keysChanged();
+    expect(outcomes(state)).toEqual([{ type: "expired" }]);
+  });
+
+  it("is judged by its body, not by what the ledger notes of it for the order", () => {
+    const { state, job, give, jobs, acme } = bound();
+    give(job({ word: "holds", body: { source: "sleep 600", lock: "apt" } }));
+    give(job({ word: "wants", body: { lock: "apt" } }));
+    state.run("UPDATE ledger SET lock = NULL WHERE state = 'waiting'");
+    const again = jobsOn(state, acme);
+    again.jobs.recover();
+    give(job({ word: "holds too", body: { source: "sleep 600", lock: "apt" } }), again);
+    expect([jobs.running, again.jobs.running]).toEqual([1, 1]);
   });
 
   it("of one lock runs after the other", async () => {

@@ -38,7 +38,7 @@ it("keeps every row of a state of the first version", () => {
   db.close();
   expect(Object.values(before).every((rows) => rows.length > 0)).toBe(true);
   const state = openState(path);
-  expect(rowsOf((sql) => state.all(sql))).toEqual(before);
+  expect(rowsOf((sql) => state.all(sql))).toMatchObject(before);
   expect(state.get("PRAGMA user_version")).toEqual({ user_version: SCHEMA_VERSION });
 });
 

@@ -28,6 +28,8 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
   [{ type: "lost" }, "lost: the agent or the device went down while it ran, and nobody knows how far it came"],
   [{ type: "rebooted" }, "rebooted: the device was started anew, as the job had said that it may be"],
   [{ type: "expired" }, "expired: the device had accepted it, and its turn did not come in time"],
+  [{ type: "missed", from: 1, why: "late" }, "missed: it had not begun when a newer one was due"],
+  [{ type: "missed", from: 1, why: "running" }, "missed: the one before was still running"],
   [
     { type: "refused", code: "shell-absent", detail: "zsh\u001b[2J" },
     String.raw`refused shell-absent: the job's interpreter is not on this device (zsh\u{1b}[2J)`,
