@@ -23,6 +23,7 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
     "cancelled by key-revoked: its signer's key was revoked before its turn came",
   ],
   [{ type: "cancelled", by: "operator" }, "cancelled by operator: a signed cancel came"],
+  [{ type: "cancel-done", jobs: [{ job: "AAAAAAAAAAAAAAAAAAAAAA", state: "ended" }] }, "was running, and was ended"],
   [{ type: "not-started", error: "ENOENT" }, "not started: ENOENT (its folder or program is not there)"],
   [{ type: "not-started", error: "EUNATCH" }, "not started: EUNATCH"],
   [{ type: "lost" }, "lost: the agent or the device went down while it ran, and nobody knows how far it came"],
