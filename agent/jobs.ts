@@ -95,6 +95,8 @@ export class Jobs {
 
   #take(job: VerifiedJob, { delivery, watched }: { delivery: Delivery; watched: boolean }): Reception {
     const { owned, environment } = this.#options;
+    // Its one answer says that it did not run; whatever a later clock or key log would say of it, it does not.
+    if (this.#refusals.hasRefused(job.statement)) throw refuse("job-repeated", `job ${job.manifest.job}`);
     if (job.manifest.kind !== "cancel" && this.#isBarred(job)) return this.#answerBarred(job, delivery);
     const runnable = job.open(delivery, owned.owner.sealing);
     if (runnable.kind === "cancel") this.#cancel(runnable, delivery);
@@ -117,7 +119,6 @@ export class Jobs {
   #answerBarred(job: VerifiedJob, delivery: Delivery): Reception {
     const { owned, onReceipt, log } = this.#options;
     const { job: id } = job.manifest;
-    if (this.#refusals.hasRefused(job.statement)) throw refuse("job-repeated", `job ${id}`);
     owned.write("answer barred job", (state) => answerBarred(state, this.#standing(), { job, delivery }));
     log.info({ job: id }, "a job came that was cancelled before");
     onReceipt();

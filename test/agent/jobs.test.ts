@@ -230,6 +230,15 @@ describe("a job that must not run", () => {
     expect(outcomes(state)).toEqual([expect.objectContaining({ type: "refused", code: "job-expired" })]);
   });
 
+  it("does not run when it comes again and would be taken by now: its receipt says that it did not", () => {
+    const { state, acme, job, give } = bound();
+    const early = job({ manifest: { issuedAt: acme.clock.now + HOUR, notBefore: acme.clock.now + HOUR } });
+    expect(give(early)).toMatchObject({ refused: "job-not-yet", isAnswered: true });
+    acme.clock.now += 2 * HOUR;
+    expect(give(early)).toEqual({ type: "taken", refused: "job-repeated", isAnswered: false });
+    expect(outcomes(state)).toMatchObject([{ type: "refused", code: "job-not-yet" }]);
+  });
+
   it("by an unknown key is noted in the journal and not answered", () => {
     const { state, job, give } = bound();
     expect(give(job({ signers: [person("Mallory").signer] }))).toMatchObject({
