@@ -239,13 +239,15 @@ function firstCause(child: JobProcess, { stop, fault }: Causes): Promise<Outcome
   return Promise.race([promise, stop.promise]);
 }
 
+const SHELL_SILENT = "SHELL_SILENT";
+
 /** A time limit of a shell that never came to its script is no time-out of the script. */
 function seenThrough(
   outcome: Outcome,
   { source, kept }: { source: Source | undefined; kept: readonly KeptOutput[] },
 ): Outcome {
   const isSilent = source?.hasBegun?.() === false && kept.every(({ size }) => size === 0);
-  return outcome.type === "timed-out" && isSilent ? { type: "not-started", error: "SHELL_SILENT" } : outcome;
+  return outcome.type === "timed-out" && isSilent ? { type: "not-started", error: SHELL_SILENT } : outcome;
 }
 
 function exitOutcome(code: number | null, signal: NodeJS.Signals | null): Outcome {

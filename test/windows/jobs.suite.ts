@@ -243,6 +243,28 @@ describe("a job for a user", () => {
   });
 });
 
+// Wine has one session, the console's, and its user is the one whom the agent runs as.
+describe("a job for whoever is at the console", () => {
+  it("runs as that user, with what is that user's own in its environment", async () => {
+    const { outcome, stdout } = await ran({ source: "set\n", user: { as: "console" } });
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(stdout).toMatch(/^USERPROFILE=C:\\users\\/m);
+    expect(stdout).not.toMatch(/^KEYBOUND_LOG_LEVEL=/m);
+  });
+
+  it("is wholly ended as any other", async () => {
+    const { command, mark } = staying();
+    const { contained } = await ran({ source: `start /b ${command}\nexit 0\n`, user: { as: "console" } });
+    expect([contained, wine.processesWith(mark)]).toEqual(["yes", []]);
+  });
+
+  it("and one for each active session, of which Wine names none, is refused", async () => {
+    expect((await ran({ source: "echo ran\n", user: { as: "sessions" } })).outcome).toMatchObject({
+      code: "user-absent",
+    });
+  });
+});
+
 describe("the state folder", () => {
   it("is not taken over from somebody who made it before", async () => {
     const folder = wine.path("C:\\foreign\\state");
