@@ -35,8 +35,11 @@ export class WindowsProcess extends EventEmitter<Events> implements JobProcess {
     this.stdout = stdout;
     this.stderr = stderr;
     launcher.once("error", (error) => this.#fail(error));
-    launcher.once("exit", () => this.#ended());
-    launcher.stdio[4]?.on("data", (piece: Uint8Array) => this.#hear(piece)).on("error", () => undefined);
+    // Not when the launcher ends: what it said last may still be on its way.
+    launcher.stdio[4]
+      ?.on("data", (piece: Uint8Array) => this.#hear(piece))
+      .on("error", () => undefined)
+      .once("close", () => this.#ended());
     let open = 2;
     for (const stream of [stdout, stderr]) stream?.once("close", () => (open -= 1) === 0 && this.emit("close"));
   }
