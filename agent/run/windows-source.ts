@@ -50,7 +50,7 @@ function filesFor({
     case ".ps1":
       return [
         ["run.ps1", POWERSHELL_OPENING],
-        ["source.txt", `${BOM}${source}`],
+        ["source.txt", `${BOM}${source.replace(/^\ufeff/, "")}`],
         ["begun", ""],
       ];
     case ".cmd":

@@ -33,6 +33,10 @@ describe("a PowerShell script", () => {
     expect(names()).toEqual(["job", "job/begun", "job/run.ps1", "job/source.txt"]);
   });
 
+  it("has one such mark, whether or not it was signed with one", () => {
+    expect(placed({ source: "\ufeff1", extension: ".ps1" }).read("source.txt")).toBe("\ufeff1");
+  });
+
   it("has begun when the file that says so has been written", () => {
     const { given } = placed({ source: "1", extension: ".ps1" });
     expect(given.hasBegun?.()).toBe(false);
