@@ -218,7 +218,8 @@ static void start(HANDLE threads[MAX_SESSIONS]) {
 // Console programs of our own console are asked as by Ctrl+Break; others have no way to be asked.
 static void ask(void) {
   BOOL is_asked = FALSE;
-  for (DWORD i = 0; i < process_count; i++) is_asked |= GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, groups[i]);
+  for (DWORD i = 0; i < process_count && setup(L"who") == NULL; i++)
+    is_asked |= GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, groups[i]);
   if (!is_asked) report("deaf\n", 0);
 }
 
