@@ -20,6 +20,10 @@ export const VERSION_TIME_MS = 2_000;
 export const VERSION_WAIT_MS = 100;
 /** Versions remembered; a device has eight interpreters, and updates of them. */
 export const MAX_KNOWN_VERSIONS = 64;
+/** Making a folder private on Windows sets the list of each file in it, of which there are few. */
+export const FOLDER_TIME_MS = 30_000;
+/** A report of the Windows launcher is a word and a number of ten digits. */
+export const MAX_LAUNCHER_LINE_CHARS = 64;
 /** Frames that wait while the key log is fetched: a login brings a checkpoint of each operator and eight jobs. */
 export const MAX_PENDING_FRAMES = 128;
 /** And their bytes: eight jobs of the largest size and what comes with them. */

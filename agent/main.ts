@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { Refusal } from "../protocol/refusal.ts";
+import { besideProgram } from "./beside-program.ts";
 import { bindCommand, journalCommand, statusCommand } from "./commands.ts";
 import { runDaemon } from "./daemon.ts";
 import { AgentFault } from "./fault.ts";
@@ -15,6 +16,7 @@ import { defaultState, pathsIn } from "./paths.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
+import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
 import { VERSION } from "./version.ts";
@@ -110,14 +112,15 @@ function runEnvironment(jobs: string): RunEnvironment {
     SystemRoot: systemRoot = "C:\\Windows",
     SystemDrive: systemDrive = "C:",
     ProgramData: programData = "C:\\ProgramData",
+    ProgramFiles: programFiles = "C:\\Program Files",
   } = process.env;
   return {
     platform: process.platform,
     account: { name: username, home: homedir, uid },
-    windows: { systemRoot, systemDrive, programData, temp: tmpdir() },
+    windows: { systemRoot, systemDrive, programData, programFiles, temp: tmpdir() },
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
-    containment: openContainment(process.platform),
+    containment: openContainment(process.platform, besideProgram(LAUNCHER)),
     jobs,
   };
 }

@@ -1,5 +1,4 @@
 // Runs one verified job: its process, its output, its limits, its end. Nothing here decides whether it may run.
-import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBase64url } from "../../protocol/bytes.ts";
 import type { JobBody } from "../../protocol/job-body.ts";
@@ -11,7 +10,7 @@ import type { Runnable } from "../../protocol/verify-job.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
 import { type Account, type AgentAccount, checkUser, findAccounts, type SystemPlaces } from "./account.ts";
 import { changeFault, SCRIPT_AT, scriptFor, SOURCE_AT, throughChanger, unsettable } from "./change-user.ts";
-import type { Containment, Enclosure } from "./containment.ts";
+import type { Containment, Enclosure, JobProcess } from "./containment.ts";
 import type { WindowsFolders } from "./environment.ts";
 import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { type InterpreterVersions, soon } from "./interpreter-version.ts";
@@ -62,15 +61,15 @@ export type OnOutput = (stream: Stream, bytes: Uint8Array) => void;
 
 /** Throws `shell-absent`, `user-denied` or `platform-lacks`. */
 export function prepareJob(runnable: Runnable<"run">, environment: RunEnvironment): PreparedJob {
-  const { platform, account: agent, windows, places } = environment;
+  const { platform, account: agent, windows, places, containment } = environment;
+  containment.check?.(runnable.body);
   const { user, env } = runnable.body;
   checkUser(user, { agent, platform, places });
   // On POSIX a shell sets them.
   const isSet = user.as === "system" || platform === "win32";
   const unset = isSet ? undefined : unsettable(env.map(({ name }) => name));
   if (unset !== undefined) throw refuse("platform-lacks", `a variable ${unset} for another user`);
-  const { systemRoot } = windows;
-  return { runnable, interpreter: findInterpreter(runnable.body, { platform, systemRoot, uid: agent.uid }) };
+  return { runnable, interpreter: findInterpreter(runnable.body, { platform, windows, uid: agent.uid }) };
 }
 
 /** Starts the job. Its failure to start is an outcome as well; `done` does not reject. */
@@ -183,7 +182,7 @@ async function runAs(
     feed(child, body.stdin);
     const outcome = await first;
     if (child.pid !== undefined) await endAll(enclosure, child, closed);
-    return { outcome, contained: enclosure.contained() };
+    return { outcome: seenThrough(outcome, { source: texts[0], kept }), contained: enclosure.contained() };
   } catch (error) {
     return { outcome: notStarted(error), contained: "yes" };
   } finally {
@@ -204,9 +203,10 @@ type Place = {
 function startOf(prepared: PreparedJob, { environment, account, name, texts }: Place): Launch {
   const { jobs, platform, places } = environment;
   const { runnable, interpreter } = prepared;
+  const inSession = runnable.body.user.as !== "system";
   const place = (text: string, as: number) => {
     const placed = placeSource(
-      { text, as, owner: account.ids, jobs, name, extension: interpreter.extension },
+      { text, as, owner: account.ids, jobs, name, extension: interpreter.extension, inSession },
       platform,
     );
     texts.push(placed);
@@ -228,7 +228,7 @@ type Causes = {
 };
 
 /** Exit, time limit or a stop from outside: the one that comes first is how this process ended. */
-function firstCause(child: ChildProcess, { stop, fault }: Causes): Promise<Outcome> {
+function firstCause(child: JobProcess, { stop, fault }: Causes): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   child.once("error", (error) => resolve(notStarted(error)));
   child.once("exit", (code, signal) => {
@@ -239,18 +239,30 @@ function firstCause(child: ChildProcess, { stop, fault }: Causes): Promise<Outco
   return Promise.race([promise, stop.promise]);
 }
 
+const SHELL_SILENT = "SHELL_SILENT";
+
+/** A time limit of a shell that never came to its script is no time-out of the script. */
+function seenThrough(
+  outcome: Outcome,
+  { source, kept }: { source: Source | undefined; kept: readonly KeptOutput[] },
+): Outcome {
+  const isSilent = source?.hasBegun?.() === false && kept.every(({ size }) => size === 0);
+  return outcome.type === "timed-out" && isSilent ? { type: "not-started", error: SHELL_SILENT } : outcome;
+}
+
 function exitOutcome(code: number | null, signal: NodeJS.Signals | null): Outcome {
   if (signal !== null) return { type: "signalled", signal };
   return { type: "exited", code: code ?? 0 };
 }
 
 function notStarted(error: unknown): Outcome {
+  if (error instanceof Refusal) return { type: "refused", code: error.code, detail: error.detail };
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
   return { type: "not-started", error: /^[A-Z0-9_]{1,40}$/.test(code) ? code : "UNKNOWN" };
 }
 
 /** Keeps and passes on what the job writes; settles when both pipes are closed. */
-async function collect(child: ChildProcess, [stdout, stderr]: Kept, onOutput: OnOutput): Promise<void> {
+async function collect(child: JobProcess, [stdout, stderr]: Kept, onOutput: OnOutput): Promise<void> {
   const closed = Promise.withResolvers<void>();
   child.once("close", () => closed.resolve());
   child.once("error", () => closed.resolve());
@@ -263,7 +275,7 @@ async function collect(child: ChildProcess, [stdout, stderr]: Kept, onOutput: On
   return closed.promise;
 }
 
-function feed(child: ChildProcess, stdin: string | undefined): void {
+function feed(child: JobProcess, stdin: string | undefined): void {
   if (stdin === undefined) return;
   // A job may end without reading its input: the broken pipe is not our matter.
   child.stdin?.once("error", () => undefined);
@@ -271,7 +283,7 @@ function feed(child: ChildProcess, stdin: string | undefined): void {
 }
 
 /** After the cause: what is left of the tree is ended, then the pipes are let go of even if something still holds them. */
-async function endAll(enclosure: Enclosure, child: ChildProcess, closed: Promise<void>): Promise<void> {
+async function endAll(enclosure: Enclosure, child: JobProcess, closed: Promise<void>): Promise<void> {
   const waiting = new AbortController();
   const isClosed = await Promise.race([
     closed.then(() => true),

@@ -20,10 +20,10 @@ export function environmentIn(state: string): RunEnvironment {
   return {
     platform: process.platform,
     account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
-    windows: { systemRoot: "", systemDrive: "", programData: "", temp: "" },
+    windows: { systemRoot: "", systemDrive: "", programData: "", programFiles: "", temp: "" },
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
-    containment: openContainment(process.platform),
+    containment: openContainment(process.platform, ""),
     jobs: pathsIn(state).jobs,
   };
 }
