@@ -20,6 +20,12 @@ export const VERSION_TIME_MS = 2_000;
 export const VERSION_WAIT_MS = 100;
 /** Versions remembered; a device has eight interpreters, and updates of them. */
 export const MAX_KNOWN_VERSIONS = 64;
+/** On macOS a running job's processes are looked for this often, so that those are known that lose their parent later. */
+export const WALK_EVERY_MS = 2_000;
+/** A list of processes that takes longer is not waited for. */
+export const WALK_TIMEOUT_MS = 5_000;
+/** Twenty thousand processes of eighty bytes. */
+export const MAX_PROCESS_LIST_BYTES = 1_600_000;
 /** Frames that wait while the key log is fetched: a login brings a checkpoint of each operator and eight jobs. */
 export const MAX_PENDING_FRAMES = 128;
 /** And their bytes: eight jobs of the largest size and what comes with them. */

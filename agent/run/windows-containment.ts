@@ -1,20 +1,36 @@
 // Windows: ending a job's processes by the tree that the system remembers of them.
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Limits, PlatformLimit } from "../../protocol/job-body.ts";
 import type { Containment, Enclosure } from "./containment.ts";
 import { spawnLaunch } from "./launch.ts";
+import { spawnWithPriority } from "./priority.ts";
 
 export function windowsContainment(): Containment {
-  return { open: windowsEnclosure };
+  return {
+    open: (_job, limits) => windowsEnclosure(limits),
+    outside: (act) => act(),
+    endFormer: (jobs) => Promise.resolve(new Map(jobs.map(({ job }) => [job, "unknown"] as const))),
+  };
 }
 
-function windowsEnclosure(): Enclosure {
+function windowsEnclosure({ processes, memoryBytes, priority }: Limits): Enclosure {
+  const unenforced = new Set<PlatformLimit>();
+  if (processes !== undefined) unenforced.add("processes");
+  if (memoryBytes !== undefined) unenforced.add("memoryBytes");
+  let isLeft = false;
   let leader: ChildProcess | undefined;
   return {
-    spawn: (launch) => (leader = spawnLaunch(launch, { detached: false })),
+    unenforced,
+    spawn: (launch) =>
+      (leader = spawnWithPriority(priority, () => spawnLaunch(launch, { detached: false }), unenforced)),
+    letGo: () => (isLeft = true),
     end: async () => {
       if (leader?.pid !== undefined) await killTree(leader.pid);
     },
-    contained: () => (leader?.pid === undefined ? "yes" : "unknown"),
+    contained: () => {
+      if (leader?.pid === undefined) return "yes";
+      return isLeft ? "left" : "unknown";
+    },
     close: () => undefined,
   };
 }

@@ -100,7 +100,7 @@ describe("a signed job", () => {
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
     const receipt = again.nextReceipt();
-    again.jobs.recover();
+    await again.jobs.recover();
     await receipt;
     expect(outcomes(state)).toEqual([{ type: "exited", code: 0 }]);
   });
@@ -109,7 +109,7 @@ describe("a signed job", () => {
     const { state, acme, job, give } = bound();
     give(job({ manifest: { notBefore: acme.clock.now + MINUTE } }));
     acme.clock.now += 2 * DAY;
-    jobsOn(state, acme).jobs.recover();
+    await jobsOn(state, acme).jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "expired" }]);
   });
 
@@ -118,7 +118,7 @@ describe("a signed job", () => {
     const long = job({ body: { source: "sleep 600" } });
     give(long);
     const after = jobsOn(state, acme);
-    after.jobs.recover();
+    await after.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "lost" }]);
     expect(give(long, after)).toMatchObject({ type: "taken", refused: "job-repeated" });
   });
@@ -130,7 +130,7 @@ describe("a signed job", () => {
     ] as const) {
       const { state, acme, job, give } = bound();
       give(job({ body: { source: "sleep 600", mayReboot: true } }));
-      jobsOn(state, acme, { bootId }).jobs.recover();
+      await jobsOn(state, acme, { bootId }).jobs.recover();
       expect(outcomes(state)).toEqual([{ type }]);
     }
   });
@@ -286,7 +286,7 @@ describe("a job that must not run", () => {
     ]);
   });
 
-  it("waits in the ledger, is dropped when its signer is revoked, and says so", () => {
+  it("waits in the ledger, is dropped when its signer is revoked, and says so", async () => {
     const acme = new Tenant();
     const bob = person("Bob", "admin");
     acme.add(bob);
@@ -305,7 +305,7 @@ describe("a job that must not run", () => {
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
     again.owned.keyState = acme.state;
-    again.jobs.recover();
+    await again.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "cancelled", by: "key-revoked" }]);
   });
 });
