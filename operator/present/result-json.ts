@@ -32,7 +32,18 @@ export function resultJson({ target, followed, result }: Ended): object {
   const ran = interpreter === undefined ? {} : { interpreter, ...version };
   const round = occurrence === undefined ? {} : { occurrence, runsLeft };
   const unapplied = unenforced === undefined ? {} : { unenforced };
-  const receipt = { id: result.id, seq, ...round, outcome, ...started, finishedAt, contained, ...unapplied, ...ran, keyHead };
+  const receipt = {
+    id: result.id,
+    seq,
+    ...round,
+    outcome,
+    ...started,
+    finishedAt,
+    contained,
+    ...unapplied,
+    ...ran,
+    keyHead,
+  };
   return { ...head, result: result.type, ok, receipt, ...outputJson(result.output) };
 }
 

@@ -192,13 +192,13 @@ describe("a signed job", () => {
     expect(outcomes(state)).toEqual([{ type: "expired" }]);
   });
 
-  it("is judged by its body, not by what the ledger notes of it for the order", () => {
+  it("is judged by its body, not by what the ledger notes of it for the order", async () => {
     const { state, job, give, jobs, acme } = bound();
     give(job({ word: "holds", body: { source: "sleep 600", lock: "apt" } }));
     give(job({ word: "wants", body: { lock: "apt" } }));
     state.run("UPDATE ledger SET lock = NULL WHERE state = 'waiting'");
     const again = jobsOn(state, acme);
-    again.jobs.recover();
+    await again.jobs.recover();
     give(job({ word: "holds too", body: { source: "sleep 600", lock: "apt" } }), again);
     expect([jobs.running, again.jobs.running]).toEqual([1, 1]);
   });
