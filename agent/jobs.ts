@@ -66,12 +66,17 @@ export class Jobs {
     return this.#active.size;
   }
 
-  /** After a start: jobs that were running are lost and never run again; jobs that waited wait on. */
-  recover(): void {
+  /**
+   * After a start: jobs that were running are ended as far as they still run, are lost, and never run again; jobs that waited
+   * wait on.
+   */
+  async recover(): Promise<void> {
     clearSources(this.#options.environment.jobs);
-    for (const { job, statement, bootId, mayReboot, startedAt } of startedJobs(this.#options.owned.state)) {
+    const started = startedJobs(this.#options.owned.state);
+    const known = await this.#options.environment.containment.endFormer(started);
+    for (const { job, statement, bootId, mayReboot, startedAt } of started) {
       const outcome: Outcome = { type: mayReboot && bootId !== this.#options.bootId ? "rebooted" : "lost" };
-      this.#finish({ job, statement, outcome, startedAt, contained: "unknown" });
+      this.#finish({ job, statement, outcome, startedAt, contained: known.get(job) ?? "unknown" });
     }
     for (const waiting of waitingJobs(this.#options.owned.state)) {
       if (!this.#queue.has(waiting.job)) this.#queue.add(waiting);
@@ -239,7 +244,7 @@ export class Jobs {
     { job, body }: Runnable<"run">,
     { running, live, startedAt }: { running: RunningJob; live: LiveOutput; startedAt: number },
   ): Promise<void> {
-    const { outcome, kept, contained, interpreter, interpreterVersion } = await running.done;
+    const { outcome, kept, contained, interpreter, interpreterVersion, unenforced = [] } = await running.done;
     const streamed = live.end();
     const { statement, manifest } = job;
     const result = sealResult(kept, { readers: manifest.readers, statement, random: this.#options.random });
@@ -251,6 +256,7 @@ export class Jobs {
       ...(interpreter === undefined ? {} : { startedAt, interpreter: interpreter.slice(0, 256) }),
       ...(interpreterVersion === undefined ? {} : { interpreterVersion }),
       ...(streamed === undefined ? {} : { live: streamed }),
+      ...(unenforced.length === 0 ? {} : { unenforced }),
     };
     await this.#finishOnceThereIsRoom(result === undefined ? given : { ...given, result });
     this.#queue.release(body.lock);

@@ -20,6 +20,12 @@ export const VERSION_TIME_MS = 2_000;
 export const VERSION_WAIT_MS = 100;
 /** Versions remembered; a device has eight interpreters, and updates of them. */
 export const MAX_KNOWN_VERSIONS = 64;
+/** On macOS a running job's processes are looked for this often, so that those are known that lose their parent later. */
+export const WALK_EVERY_MS = 2_000;
+/** A list of processes that takes longer is not waited for. */
+export const WALK_TIMEOUT_MS = 5_000;
+/** Twenty thousand processes of eighty bytes. */
+export const MAX_PROCESS_LIST_BYTES = 1_600_000;
 /** Making a folder private on Windows sets the list of each file in it, of which there are few. */
 export const FOLDER_TIME_MS = 30_000;
 /** A report of the Windows launcher is a word and a number of ten digits. */

@@ -92,7 +92,11 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
-    const daemon = { state, paths, machine, environment: runEnvironment(paths.jobs), agent: VERSION, inventoryCommand };
+    const { platform } = process;
+    const launcher = besideProgram(LAUNCHER);
+    const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
+    const environment = { ...runEnvironment(paths.jobs), containment };
+    const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
     await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
     log.info("stopped");
@@ -106,7 +110,7 @@ function askingProgram(own: string): string {
   return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
-function runEnvironment(jobs: string): RunEnvironment {
+function runEnvironment(jobs: string): Omit<RunEnvironment, "containment"> {
   const { username, homedir, uid } = userInfo();
   const {
     SystemRoot: systemRoot = "C:\\Windows",
@@ -120,7 +124,6 @@ function runEnvironment(jobs: string): RunEnvironment {
     windows: { systemRoot, systemDrive, programData, programFiles, temp: tmpdir() },
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
-    containment: openContainment(process.platform, besideProgram(LAUNCHER)),
     jobs,
   };
 }

@@ -1,5 +1,6 @@
 // Receipts: made inside the transaction that ends a job, kept until the relay has confirmed that it stored them.
 import type { SealedOutput } from "../protocol/output.ts";
+import type { PlatformLimit } from "../protocol/job-body.ts";
 import type { LogPlace } from "../protocol/fields.ts";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { type Receipt, signReceipt } from "../protocol/receipt.ts";
@@ -36,6 +37,7 @@ export type Answer = {
   readonly run?: { readonly occurrence: number; readonly runsLeft: number };
   readonly startedAt?: number;
   readonly contained: Receipt["contained"];
+  readonly unenforced?: readonly PlatformLimit[];
   readonly interpreter?: string;
   readonly interpreterVersion?: string;
   readonly result?: SealedOutput;
@@ -81,6 +83,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       ...(given.result === undefined ? {} : { result: given.result.result }),
       ...(given.live === undefined ? {} : { live: given.live }),
       contained: given.contained,
+      ...(given.unenforced === undefined ? {} : { unenforced: [...given.unenforced] }),
       ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
       ...(given.interpreterVersion === undefined ? {} : { interpreterVersion: given.interpreterVersion }),
       keyHead: standing.keyHead,

@@ -10,6 +10,8 @@ export type Paths = {
   readonly ownerMark: string;
   /** Sources of running jobs, for the moment until the interpreter has opened them. */
   readonly jobs: string;
+  /** Notes of the jobs that run, by which their processes are found after a crash. */
+  readonly running: string;
 };
 
 export function pathsIn(state: string): Paths {
@@ -18,6 +20,7 @@ export function pathsIn(state: string): Paths {
     publicStatus: `${state.replace(/[/\\]+$/, "")}.status.json`,
     ownerMark: join(state, "owner-changed"),
     jobs: join(state, "jobs"),
+    running: join(state, "running"),
   };
 }
 

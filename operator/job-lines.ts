@@ -2,7 +2,7 @@
 // hide or steer what is read.
 import { fromBase64url } from "../protocol/bytes.ts";
 import type { CancelBody } from "../protocol/cancel-body.ts";
-import type { JobBody } from "../protocol/job-body.ts";
+import type { JobBody, Limits } from "../protocol/job-body.ts";
 import { secretVariables } from "./library/secret-variables.ts";
 import { every } from "./present/either.ts";
 import { plain } from "./present/escape.ts";
@@ -38,13 +38,14 @@ function cancelLines({ jobs }: CancelBody): readonly string[] {
 
 export function runLines(body: JobBody): readonly string[] {
   const secrets = secretVariables(body);
-  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source } = body;
+  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, leave, stdin, source } = body;
   return [
     ...(label === undefined ? [] : [`label       ${shown(label)}`]),
     `by          ${shell === "exec" ? "no shell" : shell}`,
     `as          ${userWords(user)}`,
     `in          ${cwd === undefined ? "the root folder" : shown(cwd)}`,
-    `limits      ended after ${span(limits.timeMs)}; ${limits.outputBytes} bytes of each stream are kept`,
+    `limits      ${limitWords(limits).join("; ")}`,
+    ...(leave === true ? ["leaves      processes in the background live on"] : []),
     ...(lock === undefined ? [] : [`lock        ${lock}`]),
     ...(mayReboot ? ["may reboot  a restart of the device counts as success"] : []),
     ...env.map(({ name, value }) =>
@@ -69,6 +70,18 @@ function userWords(user: JobBody["user"]): string {
     default:
       return `user ${shown(user.name)}`;
   }
+}
+
+function limitWords(limits: Limits): readonly string[] {
+  const { timeMs, outputBytes, endAtOutputBytes, processes, memoryBytes, priority } = limits;
+  return [
+    `ended after ${span(timeMs)}`,
+    `${outputBytes} bytes of each stream are kept`,
+    ...(endAtOutputBytes === undefined ? [] : [`ended after ${endAtOutputBytes} bytes of output`]),
+    ...(processes === undefined ? [] : [`${processes} processes at once`]),
+    ...(memoryBytes === undefined ? [] : [`${memoryBytes} bytes of memory`]),
+    ...(priority === undefined ? [] : [`${priority} priority`]),
+  ];
 }
 
 /** Besides what steers a terminal: what is not seen, and spaces that are none to a shell. Tabs stay. */

@@ -74,6 +74,10 @@ export const MAX_ENVIRONMENT = 256;
 export const MAX_PATH_CHARS = 4096;
 export const MAX_JOB_TIME_MS = 7 * DAY;
 export const DEFAULT_JOB_TIME_MS = HOUR;
+/** As many as Linux' process ids unless its administrator raised them. */
+export const MAX_JOB_PROCESSES = 32_768;
+/** A shell and a small tool; less would only end jobs at their start. */
+export const MIN_JOB_MEMORY_BYTES = 16 * MIB;
 export const MAX_OUTPUT_BYTES = 16 * MIB;
 export const DEFAULT_OUTPUT_BYTES = MIB;
 /** A sealed result: both streams at their longest, 8 KiB of tags, a salt, and a wrap for each of 32 readers. */

@@ -37,6 +37,8 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("exited"), code: whole(0, 0xffffffff) }),
   v.strictObject({ type: v.literal("signalled"), signal: v.pipe(v.string(), v.regex(/^SIG[A-Z0-9]{1,12}$/)) }),
   v.strictObject({ type: v.literal("timed-out"), afterMs: whole(0, Number.MAX_SAFE_INTEGER) }),
+  /** Both its streams together were longer than the bound that was signed. */
+  v.strictObject({ type: v.literal("output-limit"), afterBytes: whole(0, Number.MAX_SAFE_INTEGER) }),
   /** Ended on purpose before it was done: the agent was stopped, its owner changed, or a signed cancel came. */
   v.strictObject({
     type: v.literal("cancelled"),
@@ -87,6 +89,8 @@ export function outcomeWords(outcome: Outcome): string {
       return `ended by ${outcome.signal}`;
     case "timed-out":
       return `timed out after ${outcome.afterMs} ms`;
+    case "output-limit":
+      return `ended after ${outcome.afterBytes} bytes of output`;
     case "cancelled":
       return `cancelled by ${outcome.by}`;
     case "cancel-done":

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { readEnvelopeOf, signPayload, statementId } from "./envelope.ts";
 import { Bytes, Digest, Id, LogPlace, label, readFields, Seq, Time, whole } from "./fields.ts";
+import { PlatformLimit } from "./job-body.ts";
 import { keyBytes } from "./key-state.ts";
 import { MAX_FORKS, MAX_OCCURRENCES, MAX_OPERATORS, MAX_RECEIPT_BYTES } from "./limits.ts";
 import { Outcome, Stream } from "./outcome.ts";
@@ -49,8 +50,10 @@ const Fields = v.strictObject({
    * the wraps first. Absent where nobody watched.
    */
   live: v.exactOptional(v.strictObject({ frames: Bytes, wraps: Digest, sha256: Digest })),
-  /** Whether the job's whole process tree was seen to end. */
-  contained: v.picklist(["yes", "no", "unknown"]),
+  /** Whether the job's whole process tree was seen to end. `left`: some of it lives on, as its signer had said. */
+  contained: v.picklist(["yes", "no", "unknown", "left"]),
+  /** Limits of the body that this platform could not apply. */
+  unenforced: v.exactOptional(v.pipe(v.array(PlatformLimit), v.minLength(1), v.maxLength(3))),
   /** The interpreter that ran, such as `/usr/bin/bash`. */
   interpreter: v.exactOptional(label(256)),
   /** What it says of its version, such as `5.2.15(1)-release`; absent where it says none, or had not said it in time. */

@@ -1,7 +1,7 @@
 // Runs one verified job: its process, its output, its limits, its end. Nothing here decides whether it may run.
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBase64url } from "../../protocol/bytes.ts";
-import type { JobBody } from "../../protocol/job-body.ts";
+import type { JobBody, PlatformLimit } from "../../protocol/job-body.ts";
 import type { KeptStream } from "../../protocol/output.ts";
 import { isSuccess, type Outcome, type Stream } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
@@ -44,6 +44,8 @@ export type RunResult = {
   /** Absent where nothing was started. */
   readonly interpreter?: string;
   readonly interpreterVersion?: string;
+  /** Limits of the job that were not applied. */
+  readonly unenforced?: readonly PlatformLimit[];
 };
 
 export type EndCause = Extract<Outcome, { type: "cancelled" }>["by"];
@@ -140,7 +142,7 @@ async function accountsFor(user: JobBody["user"], { environment, stop }: RunCont
 
 type Kept = readonly [KeptOutput, KeptOutput];
 type TurnContext = RunContext & { readonly prepared: PreparedJob; readonly kept: Kept };
-type Ended = Pick<RunResult, "outcome" | "contained">;
+type Ended = Pick<RunResult, "outcome" | "contained"> & { readonly unenforced: readonly PlatformLimit[] };
 
 /**
  * One account after the other; what ends the job from outside ends the rest with it and is the outcome. Once the last has ended
@@ -156,39 +158,68 @@ async function runInTurn(accounts: readonly Account[], context: TurnContext): Pr
   const cause = await stopped();
   const isFirst = cause !== undefined && (ended.length < accounts.length || outcomes.includes(cause));
   const own = outcomes.find((outcome) => !isSuccess(outcome)) ?? { type: "exited", code: 0 };
-  return { outcome: isFirst ? cause : own, contained: leastSure(ended.map(({ contained }) => contained)) };
+  const unenforced = [...new Set(ended.flatMap((one) => one.unenforced))];
+  return { outcome: isFirst ? cause : own, contained: leastSure(ended.map(({ contained }) => contained)), unenforced };
 }
 
 function leastSure(contained: readonly Receipt["contained"][]): Receipt["contained"] {
-  return (["no", "unknown", "yes"] as const).find((one) => contained.includes(one)) ?? "yes";
+  return (["no", "unknown", "left", "yes"] as const).find((one) => contained.includes(one)) ?? "yes";
 }
 
-async function runAs(
-  account: Account,
-  index: number,
-  { prepared, environment, kept, onOutput, stop, pipes }: TurnContext,
-): Promise<Ended> {
+async function runAs(account: Account, index: number, context: TurnContext): Promise<Ended> {
+  const { prepared, environment } = context;
   const { body, job } = prepared.runnable;
   const name = index === 0 ? job.manifest.job : `${job.manifest.job}.${index}`;
-  const enclosure = environment.containment.open(name, body.limits);
   const texts: Source[] = [];
+  let enclosure: Enclosure | undefined;
+  const ended = (outcome: Outcome): Ended => ({
+    outcome,
+    contained: enclosure?.contained() ?? "yes",
+    unenforced: [...(enclosure?.unenforced ?? [])],
+  });
   try {
-    const launch = startOf(prepared, { environment, account, name, texts });
-    const child = enclosure.spawn(launch);
+    enclosure = environment.containment.open(name, body.limits);
+    const child = enclosure.spawn(startOf(prepared, { environment, account, name, texts }));
     for (const text of texts) text.release();
-    const first = firstCause(child, { stop, fault: account.ids === undefined ? undefined : changeFault(child) });
-    const closed = collect(child, kept, onOutput);
-    pipes.of(child);
-    feed(child, body.stdin);
-    const outcome = await first;
-    if (child.pid !== undefined) await endAll(enclosure, child, closed);
-    return { outcome: seenThrough(outcome, { source: texts[0], kept }), contained: enclosure.contained() };
+    const fault = account.ids === undefined ? undefined : changeFault(child);
+    const outcome = await outcomeOf(child, { fault, enclosure, context });
+    return ended(seenThrough(outcome, { source: texts[0], kept: context.kept }));
   } catch (error) {
-    return { outcome: notStarted(error), contained: "yes" };
+    // Where it was our own doing that failed, something of the job may run.
+    await enclosure?.end();
+    return ended(notStarted(error));
   } finally {
-    enclosure.close();
+    enclosure?.close();
     for (const text of texts) text.remove();
   }
+}
+
+type Watching = {
+  readonly fault: Causes["fault"];
+  readonly enclosure: Enclosure;
+  readonly context: TurnContext;
+};
+
+/** The first cause that ends the job. When this settles, nothing of it runs any more but what may be left behind. */
+async function outcomeOf(child: JobProcess, { fault, enclosure, context }: Watching): Promise<Outcome> {
+  const { kept, onOutput, pipes, stop, prepared } = context;
+  const { body } = prepared.runnable;
+  const first = firstCause(child, { stop, fault });
+  const closed = collect(child, kept, (stream, bytes) => {
+    onOutput(stream, bytes);
+    const { endAtOutputBytes: most = Infinity } = body.limits;
+    if (kept[0].size + kept[1].size > most) stop.resolve({ type: "output-limit", afterBytes: most });
+  });
+  pipes.of(child);
+  feed(child, body.stdin);
+  const outcome = await first;
+  if (child.pid === undefined) return outcome;
+  const isByItself = outcome.type === "exited" || outcome.type === "signalled";
+  const isClosed = await hasClosed(closed, child.exitCode === null && child.signalCode === null ? 0 : PIPE_WAIT_MS);
+  if (isByItself && body.leave === true) enclosure.letGo();
+  else await enclosure.end();
+  await letGoOfPipes(child, isClosed || enclosure.contained() === "left" ? Promise.resolve() : closed);
+  return outcome;
 }
 
 type Place = {
@@ -282,16 +313,17 @@ function feed(child: JobProcess, stdin: string | undefined): void {
   child.stdin?.end(fromBase64url(stdin) ?? new Uint8Array(0));
 }
 
-/** After the cause: what is left of the tree is ended, then the pipes are let go of even if something still holds them. */
-async function endAll(enclosure: Enclosure, child: JobProcess, closed: Promise<void>): Promise<void> {
+async function hasClosed(closed: Promise<void>, withinMs: number): Promise<boolean> {
   const waiting = new AbortController();
-  const isClosed = await Promise.race([
-    closed.then(() => true),
-    sleep(child.exitCode === null && child.signalCode === null ? 0 : PIPE_WAIT_MS, false, { signal: waiting.signal }),
-  ]);
+  const late = sleep(withinMs, false, { signal: waiting.signal }).catch(() => false);
+  const isClosed = await Promise.race([closed.then(() => true), late]);
   waiting.abort();
-  await enclosure.end();
-  if (!isClosed) await Promise.race([closed, sleep(KILL_WAIT_MS, undefined, { ref: false })]);
+  return isClosed;
+}
+
+/** What they still hold is read, for a time; then they are let go of even if something keeps them open. */
+async function letGoOfPipes(child: JobProcess, closed: Promise<void>): Promise<void> {
+  await hasClosed(closed, KILL_WAIT_MS);
   child.stdout?.destroy();
   child.stderr?.destroy();
 }

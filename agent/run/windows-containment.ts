@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JobBody } from "../../protocol/job-body.ts";
+import type { JobBody, Limits } from "../../protocol/job-body.ts";
 import { refuse } from "../../protocol/refusal.ts";
 import { END_GRACE_MS, KILL_WAIT_MS } from "../limits.ts";
 import type { Containment, Enclosure } from "./containment.ts";
@@ -12,7 +12,13 @@ import { WindowsProcess } from "./windows-process.ts";
 
 /** `launcher`: absolute path of the program that holds jobs. */
 export function windowsContainment(launcher: string): Containment {
-  return { check: (body) => checkLauncher(launcher, body), open: (_job, limits) => windowsEnclosure(launcher, limits) };
+  return {
+    check: (body) => checkLauncher(launcher, body),
+    open: (_job, limits) => windowsEnclosure(launcher, limits),
+    outside: (act) => act(),
+    // The Job Objects of an agent that went down have ended with it; nobody has seen that.
+    endFormer: (jobs) => Promise.resolve(new Map(jobs.map(({ job }) => [job, "unknown"] as const))),
+  };
 }
 
 /** A job that nothing holds could not be ended wholly: rather no job. Looked at each time, for the launcher may be put back. */
@@ -23,16 +29,19 @@ function checkLauncher(launcher: string, { user, stdin }: JobBody): void {
 }
 
 /** One byte each, as the launcher knows them. */
-const COMMANDS = { ask: "a", kill: "k" } as const;
+const COMMANDS = { ask: "a", kill: "k", letGo: "l" } as const;
 
-function windowsEnclosure(launcher: string, limits: JobBody["limits"]): Enclosure {
+function windowsEnclosure(launcher: string, limits: Limits): Enclosure {
   let holder: ChildProcess | undefined;
   let leader: WindowsProcess | undefined;
+  let isLeft = false;
   const say = (word: string | Uint8Array) => {
     const commands = holder?.stdio[3];
     if (commands !== undefined && commands !== null && "write" in commands && !commands.destroyed) commands.write(word);
   };
   return {
+    // A Job Object has them all, or the job does not start.
+    unenforced: new Set(),
     spawn: (launch) => {
       const { program, cwd: folder, env, windows } = launch;
       if (windows === undefined) throw new Error("internal error: no command line for Windows");
@@ -49,8 +58,13 @@ function windowsEnclosure(launcher: string, limits: JobBody["limits"]): Enclosur
       say(COMMANDS.kill);
       await within(KILL_WAIT_MS, [leader.empty()]);
     },
+    letGo: () => {
+      isLeft = true;
+      say(COMMANDS.letGo);
+    },
     contained: () => {
       if (leader === undefined || leader.isEmpty) return "yes";
+      if (isLeft) return "left";
       return leader.isForsaken ? "unknown" : "no";
     },
     // The launcher ends, and the Job Object with it, and with that whatever is inside.

@@ -22,6 +22,7 @@ export function resultJson({ target, followed, result }: Ended): object {
     startedAt,
     finishedAt,
     contained,
+    unenforced,
     interpreter,
     interpreterVersion,
     keyHead,
@@ -30,7 +31,19 @@ export function resultJson({ target, followed, result }: Ended): object {
   const version = interpreterVersion === undefined ? {} : { interpreterVersion };
   const ran = interpreter === undefined ? {} : { interpreter, ...version };
   const round = occurrence === undefined ? {} : { occurrence, runsLeft };
-  const receipt = { id: result.id, seq, ...round, outcome, ...started, finishedAt, contained, ...ran, keyHead };
+  const unapplied = unenforced === undefined ? {} : { unenforced };
+  const receipt = {
+    id: result.id,
+    seq,
+    ...round,
+    outcome,
+    ...started,
+    finishedAt,
+    contained,
+    ...unapplied,
+    ...ran,
+    keyHead,
+  };
   return { ...head, result: result.type, ok, receipt, ...outputJson(result.output) };
 }
 

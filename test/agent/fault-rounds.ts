@@ -36,7 +36,7 @@ const jobs = new Jobs({
     throw error;
   },
 });
-jobs.recover();
+await jobs.recover();
 jobs.receive({ envelope: read("job"), wrap: read("wrap"), body: read("body") }, { watched: false, asked: false });
 // Half an occurrence each step: in every second one nothing is due. The clock is kept, as a machine's is over a crash.
 while (state.get("SELECT 1 FROM ledger WHERE state <> 'finished'") !== undefined) {

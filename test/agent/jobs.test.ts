@@ -100,7 +100,7 @@ describe("a signed job", () => {
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
     const receipt = again.nextReceipt();
-    again.jobs.recover();
+    await again.jobs.recover();
     await receipt;
     expect(outcomes(state)).toEqual([{ type: "exited", code: 0 }]);
   });
@@ -109,7 +109,7 @@ describe("a signed job", () => {
     const { state, acme, job, give } = bound();
     give(job({ manifest: { notBefore: acme.clock.now + MINUTE } }));
     acme.clock.now += 2 * DAY;
-    jobsOn(state, acme).jobs.recover();
+    await jobsOn(state, acme).jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "expired" }]);
   });
 
@@ -118,7 +118,7 @@ describe("a signed job", () => {
     const long = job({ body: { source: "sleep 600" } });
     give(long);
     const after = jobsOn(state, acme);
-    after.jobs.recover();
+    await after.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "lost" }]);
     expect(give(long, after)).toMatchObject({ type: "taken", refused: "job-repeated" });
   });
@@ -130,7 +130,7 @@ describe("a signed job", () => {
     ] as const) {
       const { state, acme, job, give } = bound();
       give(job({ body: { source: "sleep 600", mayReboot: true } }));
-      jobsOn(state, acme, { bootId }).jobs.recover();
+      await jobsOn(state, acme, { bootId }).jobs.recover();
       expect(outcomes(state)).toEqual([{ type }]);
     }
   });
@@ -192,13 +192,13 @@ describe("a signed job", () => {
     expect(outcomes(state)).toEqual([{ type: "expired" }]);
   });
 
-  it("is judged by its body, not by what the ledger notes of it for the order", () => {
+  it("is judged by its body, not by what the ledger notes of it for the order", async () => {
     const { state, job, give, jobs, acme } = bound();
     give(job({ word: "holds", body: { source: "sleep 600", lock: "apt" } }));
     give(job({ word: "wants", body: { lock: "apt" } }));
     state.run("UPDATE ledger SET lock = NULL WHERE state = 'waiting'");
     const again = jobsOn(state, acme);
-    again.jobs.recover();
+    await again.jobs.recover();
     give(job({ word: "holds too", body: { source: "sleep 600", lock: "apt" } }), again);
     expect([jobs.running, again.jobs.running]).toEqual([1, 1]);
   });
@@ -295,7 +295,7 @@ describe("a job that must not run", () => {
     ]);
   });
 
-  it("waits in the ledger, is dropped when its signer is revoked, and says so", () => {
+  it("waits in the ledger, is dropped when its signer is revoked, and says so", async () => {
     const acme = new Tenant();
     const bob = person("Bob", "admin");
     acme.add(bob);
@@ -314,7 +314,7 @@ describe("a job that must not run", () => {
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
     again.owned.keyState = acme.state;
-    again.jobs.recover();
+    await again.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "cancelled", by: "key-revoked" }]);
   });
 });

@@ -16,14 +16,15 @@ export const MACHINE: Machine = {
   bootId: "boot one",
 };
 
-export function environmentIn(state: string): RunEnvironment {
+export function environmentIn(state: string, bootId = MACHINE.bootId): RunEnvironment {
+  const { jobs, running } = pathsIn(state);
   return {
     platform: process.platform,
     account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
     windows: { systemRoot: "", systemDrive: "", programData: "", programFiles: "", temp: "" },
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
-    containment: openContainment(process.platform, ""),
-    jobs: pathsIn(state).jobs,
+    containment: openContainment({ platform: process.platform, bootId, running, launcher: "" }),
+    jobs,
   };
 }

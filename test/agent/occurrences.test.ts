@@ -16,10 +16,10 @@ function bound(acme = new Tenant()) {
   const device = deviceOf(state);
   const round = (setup: Partial<JobSetup> = {}) =>
     jobFor({ tenant: acme, devices: [device], ...setup, manifest: { ...EVERY, ...setup.manifest } });
-  const start = (bootId?: string) => {
+  const start = async (bootId?: string) => {
     const on = jobsOn(state, acme, bootId === undefined ? {} : { bootId });
     on.owned.keyState = acme.state;
-    on.jobs.recover();
+    await on.jobs.recover();
     return on;
   };
   return { acme, state, device, round, start, first: jobsOn(state, acme) };
@@ -94,7 +94,7 @@ describe("a job that comes round", () => {
     await wait;
     await first.jobs.stop("agent-stop");
     acme.clock.now += 3.5 * HOUR;
-    const again = start();
+    const again = await start();
     await look(again);
     expect(rows(state)).toEqual([
       { occurrence: 1, runsLeft: 4, ...ok },
@@ -138,7 +138,7 @@ describe("a job that comes round", () => {
     acme.revoke(bob);
     acme.clock.now += HOUR;
     await first.jobs.stop("agent-stop");
-    start();
+    await start();
     expect(rows(state)).toEqual([
       { occurrence: 1, runsLeft: 4, ...ok },
       { occurrence: 2, runsLeft: 0, type: "cancelled", by: "key-revoked" },
@@ -178,13 +178,13 @@ describe("a job that comes round", () => {
     ]);
   });
 
-  it("that was cancelled while it ran stays ended where the agent is killed before its receipt", () => {
+  it("that was cancelled while it ran stays ended where the agent is killed before its receipt", async () => {
     const { acme, state, device, round, first, start } = bound();
     const job = round({ body: { source: "sleep 600" } });
     give(first, job, device);
     give(first, jobFor({ tenant: acme, devices: [device], word: "stop", cancels: [job] }), device);
     acme.clock.now += 2 * HOUR;
-    start();
+    await start();
     expect(rows(state)).toEqual([
       { occurrence: 1, runsLeft: 0, type: "lost" },
       { type: "cancel-done", jobs: [{ job: job.job, state: "lost" }] },
@@ -196,7 +196,7 @@ describe("a job that comes round", () => {
     give(first, round({ body: { source: "[ -e /nowhere ] || sleep 0.2" } }), device);
     await first.jobs.stop("agent-stop");
     acme.clock.now += HOUR;
-    await look(start());
+    await look(await start());
     expect(rows(state)).toEqual([
       { occurrence: 1, runsLeft: 4, type: "cancelled", by: "agent-stop" },
       { occurrence: 2, runsLeft: 3, ...ok },
@@ -207,15 +207,15 @@ describe("a job that comes round", () => {
     const { acme, state, device, round, first, start } = bound();
     give(first, round({ body: { source: "sleep 600" } }), device);
     acme.clock.now += HOUR / 2;
-    start();
+    await start();
     expect(rows(state)).toEqual([{ occurrence: 1, runsLeft: 4, type: "lost" }]);
     expect(state.all("SELECT state, occurrence FROM ledger")).toEqual([{ state: "waiting", occurrence: 2 }]);
   });
 
-  it("that restarts the device ends that occurrence as rebooted, and no restart makes it run before its time", () => {
+  it("that restarts the device ends that occurrence as rebooted, and no restart makes it run before its time", async () => {
     const { state, device, round, first, start } = bound();
     give(first, round({ body: { source: "sleep 600", mayReboot: true } }), device);
-    for (const boot of ["boot two", "boot three", "boot four"]) start(boot);
+    for (const boot of ["boot two", "boot three", "boot four"]) await start(boot);
     expect(rows(state)).toEqual([{ occurrence: 1, runsLeft: 4, type: "rebooted" }]);
   });
 

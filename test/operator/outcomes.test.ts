@@ -16,6 +16,7 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
   [{ type: "exited", code: 0xc0000005 }, "exited 3221225477 (0xC0000005)"],
   [{ type: "signalled", signal: "SIGSEGV" }, "ended by SIGSEGV"],
   [{ type: "timed-out", afterMs: 3_600_000 }, "timed out after 1 hour"],
+  [{ type: "output-limit", afterBytes: 50_000 }, "ended after 50000 bytes of output"],
   [{ type: "cancelled", by: "agent-stop" }, "cancelled by agent-stop: the agent was stopped"],
   [{ type: "cancelled", by: "owner-change" }, "cancelled by owner-change: the device was given another owner"],
   [
