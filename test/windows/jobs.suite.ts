@@ -182,6 +182,26 @@ describe("the processes of a job", () => {
     expect([outcome, contained, wine.processesWith(mark)]).toEqual([{ type: "exited", code: 0 }, "yes", []]);
   });
 
+  it("that it was to leave live on when it has ended by itself", async () => {
+    const { command, mark } = staying();
+    const { outcome, contained } = await ran({ source: `start /b ${command}\nexit 0\n`, leave: true });
+    const left = wine.processesWith(mark);
+    for (const pid of left) process.kill(pid, "SIGKILL");
+    expect([outcome, contained, left.length]).toEqual([{ type: "exited", code: 0 }, "left", 1]);
+  });
+
+  it("are ended when they have written too much, and that is how it ended", async () => {
+    const limits = { timeMs: 60_000, outputBytes: 1000, endAtOutputBytes: 20_000 };
+    const { outcome, contained } = await ran({ source: ":again\necho again and again\ngoto again\n", limits });
+    expect([outcome, contained]).toEqual([{ type: "output-limit", afterBytes: 20_000 }, "yes"]);
+  });
+
+  it("are started with the limits that were signed, none of which the receipt calls unenforced", async () => {
+    const limits = { timeMs: 60_000, outputBytes: 1000, processes: 5, memoryBytes: 2 ** 30, priority: "low" };
+    const { outcome, receipt } = await ran({ source: "exit 0\n", limits });
+    expect([outcome, receipt.unenforced]).toEqual([{ type: "exited", code: 0 }, undefined]);
+  });
+
   it("that were started as far from it as Windows lets them be are ended, too", async () => {
     const { command, mark } = staying();
     const code = `require('child_process').spawn('cmd.exe', ['/c', '${command}'], { detached: true, stdio: 'ignore' }).unref(); setTimeout(() => process.exit(), 1000)`;
