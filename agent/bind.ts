@@ -16,9 +16,10 @@ import type { Outcome } from "../protocol/outcome.ts";
 import { noteEnded } from "./cancels.ts";
 import { forgetFarewell, keepFarewell } from "./farewell.ts";
 import { append } from "./journal.ts";
-import type { AgentVersion } from "./jobs.ts";
-import { finish, startedJobs, waitingJob, waitingJobs } from "./ledger.ts";
+import type { AgentVersion } from "./version.ts";
+import { startedJobs, waitingJob, waitingJobs } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
+import { endJob } from "./occurrences.ts";
 import { answer, receiptCount, standingOf } from "./outbox.ts";
 import {
   addTombstones,
@@ -153,14 +154,10 @@ function lastReport(
 function endJobs(before: Owner, { state, now, machine, agent }: BindOptions): void {
   const standing = standingOf(before, { bootId: machine.bootId, agent: agent.text, time: now });
   for (const { job, statement, startedAt } of openJobs(state)) {
-    if (!finish(state, job)) continue;
     const outcome: Outcome = { type: "cancelled", by: "owner-change" };
-    answer(state, standing, {
-      job,
-      statement,
-      outcome,
-      ...(startedAt === undefined ? { contained: "yes" } : { contained: "unknown", startedAt }),
-    });
+    const ran =
+      startedAt === undefined ? ({ contained: "yes" } as const) : ({ contained: "unknown", startedAt } as const);
+    endJob(state, { job, statement, outcome, ...ran }, (given) => void answer(state, standing, given));
     noteEnded(state, standing, { job, outcome });
   }
 }
@@ -183,7 +180,7 @@ function isMadeHere({ tenant, machineTag: tag }: Owner, options: BindOptions): b
 }
 
 function openJobs(state: State): readonly { job: string; statement: string; startedAt?: number }[] {
-  const waiting = waitingJobs(state).flatMap((job) => waitingJob(state, job) ?? []);
+  const waiting = waitingJobs(state).flatMap(({ job }) => waitingJob(state, job) ?? []);
   return [...startedJobs(state), ...waiting.map(({ job, statement }) => ({ job, statement }))];
 }
 

@@ -4,8 +4,9 @@ import type { CancelledJob } from "../protocol/cancel-body.ts";
 import { CancelState, type Outcome } from "../protocol/outcome.ts";
 import type { VerifiedJob } from "../protocol/verify-job.ts";
 import { bar, barredStatement, unbar } from "./barred.ts";
-import { claim, type Delivery, entryOf, finish } from "./ledger.ts";
-import { answer, hasReceipt, type Standing } from "./outbox.ts";
+import { claim, type Delivery, entryOf, finish, PLAIN } from "./ledger.ts";
+import { endAfterThis, endJob } from "./occurrences.ts";
+import { type Answer, answer, hasReceipt, type Standing } from "./outbox.ts";
 import { textOf } from "./row.ts";
 import { hasBarRoom } from "./room.ts";
 import type { State } from "./state.ts";
@@ -47,9 +48,12 @@ function stop(state: State, standing: Standing, one: CancelledJob): CancelState 
   if (entry.statement !== statement) return "other-statement";
   if (entry.state === "finished") return "had-ended";
   if (isOpenCancel(state, job)) return "is-cancel";
-  if (entry.state === "started") return "running";
-  finish(state, job);
-  answer(state, standing, { job, statement, outcome: BY_OPERATOR, contained: "yes" });
+  if (entry.state === "started") {
+    endAfterThis(state, job);
+    return "running";
+  }
+  const say = (given: Answer) => void answer(state, standing, given);
+  endJob(state, { job, statement, outcome: BY_OPERATOR, contained: "yes" }, say);
   return "was-waiting";
 }
 
@@ -74,9 +78,9 @@ export function answerBarred(
   const { statement } = job;
   const { job: id } = job.manifest;
   unbar(state, id);
-  claim(state, job, { delivery, bootId: standing.bootId, mayReboot: false, startedAt: undefined });
-  finish(state, id);
-  answer(state, standing, { job: id, statement, outcome: BY_OPERATOR, contained: "yes" });
+  claim(state, job, { delivery, bootId: standing.bootId, startedAt: undefined, body: PLAIN });
+  const say = (given: Answer) => void answer(state, standing, given);
+  endJob(state, { job: id, statement, outcome: BY_OPERATOR, contained: "yes" }, say);
 }
 
 /** A job has ended: cancels that waited for it learn how, and those that wait for no other get their receipts. */

@@ -5,7 +5,7 @@ import { machineTag } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
 import { DeafRelays } from "./deaf-relays.ts";
 import { AgentFault } from "./fault.ts";
-import type { AgentVersion } from "./jobs.ts";
+import type { AgentVersion } from "./version.ts";
 import { append } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import { type Owner, readOwner } from "./owner.ts";

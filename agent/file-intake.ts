@@ -45,9 +45,16 @@ export class FileIntake {
     this.#options = options;
   }
 
-  add(wanted: Wanted): void {
-    this.#wanted.set(wanted.job, wanted);
-    this.wake();
+  /** Answers whether all of it is here already, so that nothing is asked for. */
+  add(wanted: Wanted): boolean {
+    const { job, files } = wanted;
+    const isHere = blobsOf(files).every((blob) => this.#options.sealed.isWhole(job, blob));
+    if (isHere) this.#held.set(job, bytesOf(files));
+    else {
+      this.#wanted.set(job, wanted);
+      this.wake();
+    }
+    return isHere;
   }
 
   has(job: string): boolean {

@@ -1,12 +1,13 @@
 // The files that jobs bring, from the relay to their places and away again: what `Jobs` has to do with them.
 import type { Logger } from "pino";
+import { rmSync } from "node:fs";
 import type { Refusal } from "../protocol/refusal.ts";
+import type { Runnable } from "../protocol/verify-job.ts";
 import { FileIntake } from "./file-intake.ts";
 import { isWaiting } from "./ledger.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { clearPlaced, needsOf, placeFiles } from "./place-files.ts";
 import type { RelayConnection } from "./relay-connection.ts";
-import { rmSync } from "node:fs";
 import type { PreparedJob, RunEnvironment } from "./run/run-job.ts";
 import { SealedFiles } from "./sealed-files.ts";
 
@@ -19,6 +20,11 @@ export type JobFilesOptions = {
   readonly onWhole: (job: string) => void;
   readonly onRefused: (job: string, refusal: Refusal) => void;
   readonly onFault: (error: unknown) => void;
+};
+
+type PlacedBeginning = {
+  readonly mayGoOn: () => boolean;
+  readonly begin: (placed: PreparedJob) => boolean;
 };
 
 export class JobFiles {
@@ -42,11 +48,11 @@ export class JobFiles {
     rmSync(environment.placed, { recursive: true, force: true });
   }
 
-  fetch(prepared: PreparedJob): void {
-    const { runnable } = prepared;
-    const { job, expiresAt } = runnable.job.manifest;
-    const { files = [] } = runnable.body;
-    this.#intake.add({ job, files, expiresAt, needs: needsOf(files, this.#options.environment) });
+  /** Asks for what is missing of a job's files. Answers whether nothing is; else `onWhole` or `onRefused` says what became of it. */
+  fetch({ job: { manifest }, body }: Runnable<"run">): boolean {
+    const { job, expiresAt } = manifest;
+    const { files = [] } = body;
+    return this.#intake.add({ job, files, expiresAt, needs: needsOf(files, this.#options.environment) });
   }
 
   /** Whether its files are on their way. */
@@ -58,17 +64,22 @@ export class JobFiles {
     this.#intake.connected();
   }
 
-  /** The job with its own folder, its files in their places; `undefined` where it may not go on. See `placeFiles`. */
-  async place(prepared: PreparedJob, mayGoOn: () => boolean): Promise<PreparedJob | undefined> {
+  /** Its files in their places, and the job with its own folder begun. See `placeFiles`. */
+  async place(prepared: PreparedJob, { mayGoOn, begin }: PlacedBeginning): Promise<void> {
     const { environment } = this.#options;
-    const files = await placeFiles({ prepared, environment, sealed: this.#sealed, mayGoOn });
-    return files === undefined ? undefined : { ...prepared, files };
+    await placeFiles({
+      prepared,
+      environment,
+      sealed: this.#sealed,
+      mayGoOn,
+      begin: (files) => begin({ ...prepared, files }),
+    });
   }
 
   /** The job has its receipt. One that will run again keeps what has come. */
   release(job: string): void {
     const { environment, owned } = this.#options;
-    clearPlaced(job, { environment, sealed: this.#sealed });
+    if (this.#sealed.has(job)) clearPlaced(job, { environment, sealed: this.#sealed });
     if (isWaiting(owned.state, job)) return;
     this.#sealed.remove(job);
     this.#intake.release(job);

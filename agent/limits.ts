@@ -1,7 +1,5 @@
 // The agent's own bounds, each with its reason; the protocol's are in protocol/limits.ts. Sizes are bytes, times milliseconds.
 
-/** Jobs that run side by side; the rest wait their turn in the order in which they were accepted. */
-export const MAX_RUNNING_JOBS = 4;
 /** After SIGTERM a job has this long to tidy up before SIGKILL. */
 export const END_GRACE_MS = 5_000;
 /** After SIGKILL the kernel needs moments; longer means a process that cannot be ended. */
@@ -22,6 +20,16 @@ export const VERSION_TIME_MS = 2_000;
 export const VERSION_WAIT_MS = 100;
 /** Versions remembered; a device has eight interpreters, and updates of them. */
 export const MAX_KNOWN_VERSIONS = 64;
+/** On macOS a running job's processes are looked for this often, so that those are known that lose their parent later. */
+export const WALK_EVERY_MS = 2_000;
+/** A list of processes that takes longer is not waited for. */
+export const WALK_TIMEOUT_MS = 5_000;
+/** Twenty thousand processes of eighty bytes. */
+export const MAX_PROCESS_LIST_BYTES = 1_600_000;
+/** Making a folder private on Windows sets the list of each file in it, of which there are few. */
+export const FOLDER_TIME_MS = 30_000;
+/** A report of the Windows launcher is a word and a number of ten digits. */
+export const MAX_LAUNCHER_LINE_CHARS = 64;
 /** Frames that wait while the key log is fetched: a login brings a checkpoint of each operator and eight jobs. */
 export const MAX_PENDING_FRAMES = 128;
 /** And their bytes: eight jobs of the largest size and what comes with them. */
@@ -65,6 +73,10 @@ export const MAX_JOURNAL_ENTRIES = 200_000;
 export const MAX_REFUSED_STATEMENTS = 10_000;
 /** Receipts that the relay has confirmed are kept here for the operator at the machine. */
 export const STORED_RECEIPT_DAYS = 30;
+/** And at most so many of them: a job that comes round each minute makes a thousand in a day. */
+export const MAX_STORED_RECEIPTS = 100_000;
+/** While the outbox is full nothing comes round; it is looked at again after this. */
+export const ROOM_RETRY_MS = 60_000;
 /** Receipts that wait for a relay; above it jobs are refused rather than answers lost. */
 export const MAX_OUTBOX_RECEIPTS = 20_000;
 /** Sealed results that wait for a relay. */
@@ -96,6 +108,10 @@ export const MAX_HELD_FILE_BYTES = 2 * 1024 * 1024 * 1024;
 export const DISK_RESERVE_BYTES = 64 * 1024 * 1024;
 /** A large file is read and hashed a piece at a time: a millisecond each. */
 export const FILE_PIECE_BYTES = 1024 * 1024;
+/** Waiting jobs are looked at again at least so often: a clock may be set. */
+export const MAX_LOOK_MS = 3_600_000;
+/** Receipts of jobs that expired together, in one transaction: it takes some hundred milliseconds. */
+export const MAX_EXPIRED_AT_ONCE = 256;
 /** On a full disk, a receipt that could not be written is tried again after this. */
 export const DISK_RETRY_MS = 5_000;
 /** How long another writer (bind beside run) may hold the database. */

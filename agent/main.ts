@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { Refusal } from "../protocol/refusal.ts";
+import { besideProgram } from "./beside-program.ts";
 import { bindCommand, journalCommand, statusCommand } from "./commands.ts";
 import { runDaemon } from "./daemon.ts";
 import { AgentFault } from "./fault.ts";
@@ -15,6 +16,7 @@ import { defaultState, type Paths, pathsIn } from "./paths.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
+import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
 import { VERSION } from "./version.ts";
@@ -90,7 +92,11 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
-    const daemon = { state, paths, machine, environment: runEnvironment(paths), agent: VERSION, inventoryCommand };
+    const { platform } = process;
+    const launcher = besideProgram(LAUNCHER);
+    const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
+    const environment = { ...runEnvironment(paths), containment };
+    const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
     await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
     log.info("stopped");
@@ -104,20 +110,20 @@ function askingProgram(own: string): string {
   return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
-function runEnvironment({ jobs, files, placed, fetched }: Paths): RunEnvironment {
+function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment"> {
   const { username, homedir, uid } = userInfo();
   const {
     SystemRoot: systemRoot = "C:\\Windows",
     SystemDrive: systemDrive = "C:",
     ProgramData: programData = "C:\\ProgramData",
+    ProgramFiles: programFiles = "C:\\Program Files",
   } = process.env;
   return {
     platform: process.platform,
     account: { name: username, home: homedir, uid },
-    windows: { systemRoot, systemDrive, programData, temp: tmpdir() },
+    windows: { systemRoot, systemDrive, programData, programFiles, temp: tmpdir() },
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
-    containment: openContainment(process.platform),
     jobs,
     files,
     placed,

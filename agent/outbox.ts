@@ -1,10 +1,11 @@
 // Receipts: made inside the transaction that ends a job, kept until the relay has confirmed that it stored them.
 import type { SealedOutput } from "../protocol/output.ts";
+import type { PlatformLimit } from "../protocol/job-body.ts";
 import type { LogPlace } from "../protocol/fields.ts";
 import { type Outcome, outcomeWords } from "../protocol/outcome.ts";
 import { type Receipt, signReceipt } from "../protocol/receipt.ts";
 import { append } from "./journal.ts";
-import { STORED_RECEIPT_DAYS } from "./limits.ts";
+import { MAX_STORED_RECEIPTS, STORED_RECEIPT_DAYS } from "./limits.ts";
 import type { Owner } from "./owner.ts";
 import { bytesOf, numberOf, optionalBytesOf, type Row, textOf } from "./row.ts";
 import type { OwnerState } from "./owner-state.ts";
@@ -32,8 +33,11 @@ export type Answer = {
   readonly job: string;
   readonly statement: string;
   readonly outcome: Outcome;
+  /** Of a job that runs several times. */
+  readonly run?: { readonly occurrence: number; readonly runsLeft: number };
   readonly startedAt?: number;
   readonly contained: Receipt["contained"];
+  readonly unenforced?: readonly PlatformLimit[];
   readonly interpreter?: string;
   readonly interpreterVersion?: string;
   readonly result?: SealedOutput;
@@ -67,6 +71,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
     job: given.job,
     statement: given.statement,
     outcome: outcomeWords(given.outcome),
+    ...(given.run === undefined ? {} : { occurrence: given.run.occurrence }),
     receipt: seq,
   });
   const { bytes, id } = signReceipt(
@@ -77,6 +82,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       prev: last === undefined ? owner.enrolment.id : textOf(last, "id"),
       job: given.job,
       statement: given.statement,
+      ...given.run,
       outcome: given.outcome,
       ...(given.startedAt === undefined ? {} : { startedAt: given.startedAt }),
       finishedAt: time,
@@ -84,6 +90,7 @@ export function answer(state: State, standing: Standing, given: Answer): OutboxR
       ...resultOf(given),
       ...(given.live === undefined ? {} : { live: given.live }),
       contained: given.contained,
+      ...(given.unenforced === undefined ? {} : { unenforced: [...given.unenforced] }),
       ...(given.interpreter === undefined ? {} : { interpreter: given.interpreter }),
       ...(given.interpreterVersion === undefined ? {} : { interpreterVersion: given.interpreterVersion }),
       keyHead: standing.keyHead,
@@ -149,7 +156,12 @@ export function waitingReceipts(
 export function confirmStored(owned: OwnerState, seq: number, now: number): void {
   owned.writeSoon("confirm receipt", (state) => {
     state.run("UPDATE receipt SET stored = 1, result = NULL WHERE seq = ?", seq);
-    state.run("DELETE FROM receipt WHERE stored = 1 AND time < ? AND seq < ?", now - STORED_RECEIPT_DAYS * DAY_MS, seq);
+    state.run(
+      "DELETE FROM receipt WHERE stored = 1 AND seq < ? AND (time < ? OR seq < ?)",
+      seq,
+      now - STORED_RECEIPT_DAYS * DAY_MS,
+      seq - MAX_STORED_RECEIPTS,
+    );
   });
 }
 

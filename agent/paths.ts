@@ -16,6 +16,8 @@ export type Paths = {
   readonly fetched: string;
   /** The own folders of running jobs with files. Beside the state on POSIX, because a job's user must get there. */
   readonly placed: string;
+  /** Notes of the jobs that run, by which their processes are found after a crash. */
+  readonly running: string;
 };
 
 export function pathsIn(state: string, platform: NodeJS.Platform = process.platform): Paths {
@@ -28,6 +30,7 @@ export function pathsIn(state: string, platform: NodeJS.Platform = process.platf
     files: join(state, "files"),
     fetched: join(state, "fetched"),
     placed: platform === "win32" ? join(state, "placed") : resolve(`${beside}.files`),
+    running: join(state, "running"),
   };
 }
 

@@ -37,15 +37,17 @@ export type Placing = {
   readonly prepared: PreparedJob;
   readonly environment: RunEnvironment;
   readonly sealed: SealedFiles;
-  /** Asked when all files are whole and before any is renamed; nothing else happens between it, the renames and the end. */
+  /** Asked when all files are whole and before any is renamed. */
   readonly mayGoOn: () => boolean;
+  /** All are renamed; given the job's own folder. Nothing else happens on this device between `mayGoOn`, the renames and this. */
+  readonly begin: (folder: string) => boolean;
 };
 
 /**
- * Answers the job's own folder once every file is in its place; `undefined`, with nothing placed, where it may not go on. Throws
- * `file-digest`, `file-place` or `disk-short`, with nothing placed. What a crash leaves behind, `clearPlaced` removes.
+ * Begins the job once every file is in its place; with nothing placed where it may not go on. Throws `file-digest`, `file-place` or
+ * `disk-short`, with nothing placed. What a crash leaves behind, `clearPlaced` removes, as the own folder where it did not begin.
  */
-export async function placeFiles({ prepared, environment, sealed, mayGoOn }: Placing): Promise<string | undefined> {
+export async function placeFiles({ prepared, environment, sealed, mayGoOn, begin }: Placing): Promise<void> {
   const { runnable } = prepared;
   const { job, body } = runnable;
   const { files = [] } = body;
@@ -74,9 +76,7 @@ export async function placeFiles({ prepared, environment, sealed, mayGoOn }: Pla
       ready.push({ from: join(into.path, temporary), to: join(into.path, nameOf(file.path)), sync: into.sync });
     }
     if (account.ids !== undefined) chownSync(folder, account.ids.uid, account.ids.gid);
-    if (mayGoOn()) return renameAll(ready, folder);
-    clearPlaced(id, { environment, sealed });
-    return undefined;
+    if (!mayGoOn() || !begin(renameAll(ready, folder))) clearPlaced(id, { environment, sealed });
   } catch (error) {
     clearPlaced(id, { environment, sealed });
     throw placeRefusal(error);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { signBindingReport } from "../protocol/binding-report.ts";
 import type { DeafRelays } from "./deaf-relays.ts";
-import type { AgentVersion } from "./jobs.ts";
+import type { AgentVersion } from "./version.ts";
 import { REPORT_EVERY_MS, UPLOAD_RETRY_MS } from "./limits.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { refusedPackage } from "./refused-package.ts";

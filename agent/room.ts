@@ -12,9 +12,8 @@ const MAX_OTHER_JOBS = MAX_LEDGER_JOBS - RESERVED_LEDGER_JOBS;
 /** Throws `ledger-full`: rather no job than a job forgotten or an answer lost. */
 export function checkRoom(state: State): void {
   if (countJobs(state) >= MAX_OTHER_JOBS) throw refuse("ledger-full", `${MAX_OTHER_JOBS} jobs`);
-  const { receipts, bytes } = outboxLoad(state);
-  if (receipts >= MAX_OUTBOX_RECEIPTS || bytes >= MAX_OUTBOX_BYTES) {
-    throw refuse("ledger-full", `${receipts} receipts wait for the relay`);
+  if (!hasOutboxRoom(state)) {
+    throw refuse("ledger-full", `${outboxLoad(state).receipts} receipts wait for the relay`);
   }
 }
 
@@ -26,4 +25,10 @@ export function checkCancelRoom(state: State): void {
 /** Whether one more job can be remembered that may not run when it comes; the reserve is for cancels themselves. */
 export function hasBarRoom(state: State): boolean {
   return countJobs(state) < MAX_OTHER_JOBS;
+}
+
+/** Whether another answer may be owed. A job that comes round waits while there is none: what it takes is accepted already. */
+export function hasOutboxRoom(state: State): boolean {
+  const { receipts, bytes } = outboxLoad(state);
+  return receipts < MAX_OUTBOX_RECEIPTS && bytes < MAX_OUTBOX_BYTES;
 }

@@ -28,3 +28,7 @@ export function optionalBytesOf(row: Row, column: string): Uint8Array | undefine
 export function optionalTextOf(row: Row, column: string): string | undefined {
   return row[column] === null ? undefined : textOf(row, column);
 }
+
+export function optionalNumberOf(row: Row, column: string): number | undefined {
+  return row[column] === null ? undefined : numberOf(row, column);
+}

@@ -97,12 +97,23 @@ CREATE TABLE cancelling (
 CREATE INDEX receipt_job ON receipt (job);
 `;
 
-/** A result that is a file of its own in the folder of fetched files. */
+/** What orders a job that waits, so that a start need not open each; and jobs that run several times. */
+const TURNS = `
+ALTER TABLE ledger ADD COLUMN signer TEXT NOT NULL DEFAULT '';
+ALTER TABLE ledger ADD COLUMN lock TEXT;
+ALTER TABLE ledger ADD COLUMN window TEXT;        -- JSON
+ALTER TABLE ledger ADD COLUMN every_ms INTEGER;   -- these three of a job that runs several times
+ALTER TABLE ledger ADD COLUMN run_count INTEGER;
+ALTER TABLE ledger ADD COLUMN occurrence INTEGER; -- the one that runs, else the next; never lower again
+`;
+
+/** A job whose files have to come before its turn; and a result that is a file of its own in the folder of fetched files. */
 const FETCHED = `
+ALTER TABLE ledger ADD COLUMN has_files INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE receipt ADD COLUMN result_file TEXT;
 ALTER TABLE receipt ADD COLUMN result_bytes INTEGER NOT NULL DEFAULT 0;
 `;
 
 /** Step n leads from version n to version n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS, FETCHED];
+export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS, TURNS, FETCHED];
 export const SCHEMA_VERSION = SCHEMA_STEPS.length;

@@ -70,6 +70,11 @@ export class SealedFiles {
     renameSync(part, this.pathOf(job, blob));
   }
 
+  /** Whether something of the job is here. */
+  has(job: string): boolean {
+    return existsSync(join(this.folder, job));
+  }
+
   remove(job: string): void {
     rmSync(join(this.folder, job), { recursive: true, force: true });
   }

@@ -12,12 +12,14 @@ import { takeInventory } from "./inventory.ts";
 import { fetchKeyLog, loadAdmission, takeKeyEntries } from "./key-follower.ts";
 import type { Delivery } from "./ledger.ts";
 import { INVENTORY_DELAY_MS, INVENTORY_EVERY_MS, MAX_PENDING_BYTES, MAX_PENDING_FRAMES } from "./limits.ts";
-import type { AgentVersion, Jobs } from "./jobs.ts";
+import type { Jobs } from "./jobs.ts";
+import type { AgentVersion } from "./version.ts";
 import { addVouch, keyLogView, raiseFloor, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { ConnectionLost, type RelayConnection, RelayFailure, type RelayFrame } from "./relay-connection.ts";
 import { ENROLMENT_REFUSED } from "./relay-link.ts";
 import type { Reports } from "./reports.ts";
+import type { RunEnvironment } from "./run/run-job.ts";
 import type { Uploads } from "./uploads.ts";
 
 export type SessionOptions = {
@@ -28,6 +30,7 @@ export type SessionOptions = {
   readonly agent: AgentVersion;
   /** The command that prints this device's facts. */
   readonly inventoryCommand: readonly [string, ...string[]];
+  readonly environment: Pick<RunEnvironment, "containment">;
   readonly now: () => number;
   readonly log: Logger;
   /** The state can no longer be written, or something of ours is broken. */
@@ -227,12 +230,14 @@ export class Session {
 
   /** A moment after connecting, then daily, until the connection ends. */
   async #keepInventory(): Promise<void> {
-    const { owned, agent, now, log, inventoryCommand } = this.#options;
+    const { owned, agent, now, log, inventoryCommand, environment } = this.#options;
     const { signal } = this.#ended;
     for (let waitMs = INVENTORY_DELAY_MS; !signal.aborted; waitMs = INVENTORY_EVERY_MS) {
       try {
         await sleep(waitMs, undefined, { signal });
-        const bytes = await takeInventory(inventoryCommand, { owner: owned.owner, agent: agent.text, now }, signal);
+        const bytes = await environment.containment.outside(() =>
+          takeInventory(inventoryCommand, { owner: owned.owner, agent: agent.text, now }, signal),
+        );
         await this.#connection.request({ type: "inventory" }, [bytes]);
       } catch (error) {
         if (signal.aborted) return;

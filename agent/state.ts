@@ -1,9 +1,9 @@
 // The agent's state: one SQLite database in a folder that only its owner can read, changed in whole transactions only.
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { AgentFault } from "./fault.ts";
 import { DATABASE_WAIT_MS } from "./limits.ts";
+import { keepPrivate, makePrivate } from "./private-folder.ts";
 import { numberOf, type Row } from "./row.ts";
 import { SCHEMA_STEPS, SCHEMA_VERSION } from "./schema.ts";
 
@@ -23,8 +23,7 @@ export class State {
   /** Opens the state in this folder, making it where there is none and bringing an older one up to date. Throws `state-unwritable` or `state-newer`. */
   static open(folder: string, observe: Observe = () => undefined): State {
     try {
-      makeFolder(resolve(folder));
-      if (statSync(folder).mode & 0o077) chmodSync(folder, 0o700);
+      makePrivate(resolve(folder), process.platform);
       return new State(openDatabase(join(folder, "state.db")), observe);
     } catch (error) {
       if (error instanceof AgentFault) throw error;
@@ -96,13 +95,6 @@ export class State {
   }
 }
 
-// Not mkdir's own recursion, which never ends below /proc, where nothing can be made and nothing says so.
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder, { mode: 0o700 });
-}
-
 function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: DATABASE_WAIT_MS });
   db.exec(
@@ -114,7 +106,7 @@ function openDatabase(path: string): DatabaseSync {
   if (version > SCHEMA_VERSION)
     throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);
   if (version < SCHEMA_VERSION) bringUpToDate(db);
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) chmodSync(file, 0o600);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) keepPrivate(file, process.platform);
   return db;
 }
 

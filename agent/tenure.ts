@@ -50,7 +50,7 @@ export class Tenure {
   /** Serves until the signal aborts; settles when nothing runs, every ended job has its receipt, and the connection is closed. */
   async serve(ending: AbortSignal): Promise<void> {
     const leaving = new AbortController();
-    this.#jobs.recover();
+    await this.#jobs.recover();
     const link = this.#connect(leaving.signal);
     const errand = runFarewellErrand(this.#options, ending);
     await untilAborted(ending);

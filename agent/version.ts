@@ -1,5 +1,6 @@
 // The agent's version: in words for people, as one number for a job's `minAgent`.
-import type { AgentVersion } from "./jobs.ts";
+
+export type AgentVersion = { readonly text: string; readonly number: number };
 
 const [MAJOR, MINOR, PATCH] = [0, 1, 0];
 

@@ -29,6 +29,8 @@ function runCommand(world: World, setExitCode: SetExitCode): Command {
     "keybound run --on web1,web2 -- systemctl is-active nginx",
     "keybound run --group web --script patch.sh --timeout 20m",
     "keybound run --on web1 --file app.conf:/etc/app/app.conf --file-mode 0644 -- systemctl reload app",
+    'keybound run --all --window "sat,sun 22:00-04:00" --expires 7d --may-reboot -- apt-get -y upgrade',
+    "keybound run --on web1 --at 02:00 --every 1d --count 14 -- /usr/local/bin/backup",
   ]);
   return withCommon(withRunOptions(run));
 }
@@ -56,7 +58,21 @@ export function withRunOptions(command: Command): Command {
     .option("--file-owner <name>", "whose they shall be (the job's user)")
     .option("--timeout <time>", "end it after this time (1h)", duration)
     .option("--output-limit <size>", "bytes kept of each stream: half from its beginning, half from its end (1M)", size)
-    .option("--expires <time>", "devices that come later than this do not run it (24h)", duration)
+    .option("--end-at-output <size>", "end it when it has written more than this", size)
+    .option("--max-processes <n>", "how many of its processes may live at once", count)
+    .option("--max-memory <size>", "memory of all its processes together (at least 16M)", size)
+    .addOption(new Option("--priority <priority>", "how it is scheduled").choices(["low", "normal", "high"]))
+    .option("--leave", "processes that it leaves in the background live on")
+    .option("--expires <time>", "how long it is good for, counted from --at or the last of --every (24h)", duration)
+    .option("--at <time>", "not before: 2026-12-01T22:00 (yours; or with Z, +01:00), 22:00, +2h")
+    .option("--window <hours>", 'begin only in these hours of each device\'s own clock: "mon-fri 22:00-04:00"')
+    .addOption(
+      new Option("--every <time>", "again and again: 1d, 12h; at least a minute apart")
+        .argParser(duration)
+        .conflicts(["wait", "waitTimeout", "exitCode"]),
+    )
+    .option("--count <n>", "how often; unless said as often as the policy lets one job live", count)
+    .option("--until <time>", "no more after this time; as --at")
     .option("--label <text>", "what to call it in lists; only its readers see it")
     .option("--lock <name>", "never beside another job with this lock on one device")
     .option("--may-reboot", "ending by a restart of the device is success")

@@ -55,6 +55,7 @@ function setCommand(world: World): Command {
       ]),
     )
     .option("--recovery-delay <time>", "how long a recovered key waits before it signs jobs; 0 for not at all", delay)
+    .option("--max-running-jobs <n>", "jobs side by side on one device, from 1 to 64", count)
     .action(async (options) => (await load()).setPolicy(world, options));
   addExample(set, [
     "keybound policy set --two-person critical",

@@ -9,6 +9,7 @@ import { type KeyLogState, keyBytes } from "../protocol/key-state.ts";
 import { MAX_READERS, MAX_TARGETS } from "../protocol/limits.ts";
 import { type JobKind, jobThreshold } from "../protocol/policy.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
+import type { Runs } from "../protocol/runs.ts";
 import { CONTENT_KEY_BYTES, type Random, wrapKey } from "../protocol/seal.ts";
 import { sealStream } from "../protocol/stream.ts";
 import { encodeStrict } from "../protocol/strict-json.ts";
@@ -28,6 +29,9 @@ export type JobRequest = {
   readonly expiresInMs: number;
   /** A fresh one unless said. */
   readonly batch?: string;
+  /** At once unless said. */
+  readonly notBefore?: number;
+  readonly runs?: Runs;
 };
 
 export type Signing = {
@@ -60,8 +64,9 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
   readWork(kind, bytes);
   const contentKey = random(CONTENT_KEY_BYTES);
   const sealed = sealStream(contentKey, bytes);
-  const { expiresInMs, batch = toBase64url(random(16)) } = request;
-  const shared = { kind, batch, body: named, expiresInMs, contentKey, sealed, blobs: workBlobs(request.work) };
+  const { expiresInMs, notBefore = 0, runs, batch = toBase64url(random(16)) } = request;
+  const when = { expiresInMs, notBefore, ...(runs === undefined ? {} : { runs }) };
+  const shared = { kind, batch, body: named, ...when, contentKey, sealed, blobs: workBlobs(request.work) };
   const jobs: ComposedJob[] = [];
   for (const [needed, targets] of byNeed(request, signing.state)) {
     for (let at = 0; at < targets.length; at += MAX_TARGETS) {
@@ -90,7 +95,7 @@ function byNeed(
   return [...groups].toSorted(([a], [b]) => a - b);
 }
 
-type Shared = Pick<JobManifest, "kind" | "batch" | "body"> & {
+type Shared = Pick<JobManifest, "kind" | "batch" | "body" | "notBefore" | "runs"> & {
   readonly expiresInMs: number;
   readonly contentKey: Uint8Array;
   readonly sealed: Uint8Array;
@@ -112,10 +117,11 @@ async function composeOne(
     body: shared.body,
     suite: "x25519-chacha20poly1305",
     issuedAt: now,
-    notBefore: now,
+    notBefore: Math.max(now, shared.notBefore),
     expiresAt: now + shared.expiresInMs,
     keyHead: state.head,
     readers: readersOf({ ...signing, needed }),
+    ...(shared.runs === undefined ? {} : { runs: shared.runs }),
   };
   const envelope = await signStatement("job", encodeStrict(manifest), [signing.signer]);
   const statement = statementId(readEnvelope(envelope));

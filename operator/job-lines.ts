@@ -2,12 +2,13 @@
 // hide or steer what is read.
 import { fromBase64url } from "../protocol/bytes.ts";
 import type { CancelBody } from "../protocol/cancel-body.ts";
+import type { JobBody, Limits } from "../protocol/job-body.ts";
 import { isFileName, type JobFile } from "../protocol/job-file.ts";
 import type { JobWork } from "../protocol/job-work.ts";
-import type { JobBody } from "../protocol/job-body.ts";
 import { secretVariables } from "./library/secret-variables.ts";
 import { every } from "./present/either.ts";
 import { plain } from "./present/escape.ts";
+import { scheduleWords } from "./schedule-words.ts";
 import { left, span } from "./present/span.ts";
 import { date } from "./present/time.ts";
 import type { ProposedJob } from "./proposed-job.ts";
@@ -24,6 +25,9 @@ export function jobLines({ manifest, targets, counted, needed, work }: ProposedJ
       .map(({ name }) => `            ${plain(name)} recovered: devices may count that signature only later`),
     `devices     ${targets.map((device) => `${device.name} (${device.class})`).join(", ")}`,
     `runs        ${begins}until ${date(expiresAt)}, which is in ${left(expiresAt - now)}`,
+    ...scheduleWords(manifest, work.kind === "run" ? work.body.window : undefined).map(
+      (words) => `when        ${words}`,
+    ),
     ...workLines(work),
   ];
 }
@@ -49,13 +53,14 @@ function cancelLines({ jobs }: CancelBody): readonly string[] {
 
 export function runLines(body: JobBody): readonly string[] {
   const secrets = secretVariables(body);
-  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, stdin, source, files = [] } = body;
+  const { label, shell, args, env, cwd, user, limits, lock, mayReboot, leave, stdin, source, files = [] } = body;
   return [
     ...(label === undefined ? [] : [`label       ${shown(label)}`]),
     `by          ${shell === "exec" ? "no shell" : shell}`,
     `as          ${userWords(user)}`,
     `in          ${cwd === undefined ? "the root folder" : shown(cwd)}`,
-    `limits      ended after ${span(limits.timeMs)}; ${limits.outputBytes} bytes of each stream are kept`,
+    `limits      ${limitWords(limits).join("; ")}`,
+    ...(leave === true ? ["leaves      processes in the background live on"] : []),
     ...(lock === undefined ? [] : [`lock        ${lock}`]),
     ...(mayReboot ? ["may reboot  a restart of the device counts as success"] : []),
     ...env.map(({ name, value }) =>
@@ -81,6 +86,18 @@ function userWords(user: JobBody["user"]): string {
     default:
       return `user ${shown(user.name)}`;
   }
+}
+
+function limitWords(limits: Limits): readonly string[] {
+  const { timeMs, outputBytes, endAtOutputBytes, processes, memoryBytes, priority } = limits;
+  return [
+    `ended after ${span(timeMs)}`,
+    `${outputBytes} bytes of each stream are kept`,
+    ...(endAtOutputBytes === undefined ? [] : [`ended after ${endAtOutputBytes} bytes of output`]),
+    ...(processes === undefined ? [] : [`${processes} processes at once`]),
+    ...(memoryBytes === undefined ? [] : [`${memoryBytes} bytes of memory`]),
+    ...(priority === undefined ? [] : [`${priority} priority`]),
+  ];
 }
 
 function fileLines({ path, size, sha256, mode, owner }: JobFile): readonly string[] {

@@ -71,6 +71,8 @@ export const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 export const MAX_TRANSFER_TRIES = 6;
 /** and the wait after the first, doubled each time: a relay that is started anew is back within half a minute. */
 export const TRANSFER_RETRY_MS = 1 * SECOND;
+/** Receipts of one device that `job show` lists of a job that comes round; the relay's page has 200. */
+export const MAX_SHOWN_OCCURRENCES = 20;
 /** Rows of the live table that a terminal shows; the rest is counted in one line. */
 export const MAX_LIVE_ROWS = 20;
 /** The live table is drawn at most this often. */

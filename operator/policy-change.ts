@@ -5,6 +5,7 @@ import {
   MAX_FRESHNESS_MS,
   MAX_JOB_LIFETIME_MS,
   MAX_RECOVERY_DELAY_MS,
+  MAX_RUNNING_JOBS,
   MAX_THRESHOLD,
   MAX_THRESHOLD_ROWS,
 } from "../protocol/limits.ts";
@@ -23,6 +24,7 @@ export type PolicyOptions = {
   readonly prompt?: Policy["prompt"];
   readonly passphraseOnly?: "allow" | "forbid";
   readonly recoveryDelay?: number;
+  readonly maxRunningJobs?: number;
 };
 
 type Row = Policy["jobThresholds"][number];
@@ -31,13 +33,14 @@ const MINUTE_MS = 60_000;
 
 /** A check of what was typed, which needs nothing but that. Throws `misuse`. */
 export function checkPolicyOptions(options: PolicyOptions): void {
-  const { admins, jobLifetime, freshness, freshnessAge, recoveryDelay } = options;
+  const { admins, jobLifetime, freshness, freshnessAge, recoveryDelay, maxRunningJobs } = options;
   const chosen = Object.keys(SETTERS).filter((name) => name in options);
   if (chosen.length === 0) throw new Fault("misuse", "what shall change? keybound policy set --help has the rules");
   inRange("--admins", admins, { min: 1, max: MAX_THRESHOLD, words: String });
   inRange("--job-lifetime", jobLifetime, { min: MINUTE_MS, max: MAX_JOB_LIFETIME_MS, words: span });
   inRange("--freshness-age", freshnessAge, { min: MINUTE_MS, max: MAX_FRESHNESS_MS, words: span });
   inRange("--recovery-delay", recoveryDelay, { min: 0, max: MAX_RECOVERY_DELAY_MS, words: span });
+  inRange("--max-running-jobs", maxRunningJobs, { min: 1, max: MAX_RUNNING_JOBS, words: String });
   if (freshness === "off" && freshnessAge !== undefined)
     throw new Fault("misuse", "--freshness-age says nothing beside --freshness off");
   rowsOf(options);
@@ -53,11 +56,13 @@ const SETTERS: Readonly<Record<keyof PolicyOptions, true>> = {
   prompt: true,
   passphraseOnly: true,
   recoveryDelay: true,
+  maxRunningJobs: true,
 };
 
 /** The policy after what was asked for. Throws `misuse` for what cannot be said of this policy. */
 export function changedPolicy(policy: Policy, options: PolicyOptions): Policy {
   const { admins, jobLifetime, freshness, freshnessAge, prompt, passphraseOnly, recoveryDelay } = options;
+  const running = options.maxRunningJobs ?? policy.maxRunningJobs;
   const mode = freshness ?? policy.freshness.mode;
   if (mode === "off" && freshnessAge !== undefined)
     throw new Fault("misuse", "--freshness-age without --freshness any or other: freshness is off");
@@ -69,6 +74,7 @@ export function changedPolicy(policy: Policy, options: PolicyOptions): Policy {
     prompt: prompt ?? policy.prompt,
     passphraseOnly: passphraseOnly === undefined ? policy.passphraseOnly : passphraseOnly === "allow",
     recoveryDelayMs: recoveryDelay ?? policy.recoveryDelayMs,
+    ...(running === undefined ? {} : { maxRunningJobs: running }),
   };
 }
 

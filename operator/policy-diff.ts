@@ -1,5 +1,5 @@
 // What a new policy changes, and whether that weakens it: fewer signers, more time, looser checks.
-import { JobKind, jobThreshold, type Policy } from "../protocol/policy.ts";
+import { JobKind, jobThreshold, type Policy, runningJobs } from "../protocol/policy.ts";
 import {
   delayWords,
   freshnessWords,
@@ -34,6 +34,7 @@ export function policyDiff(pair: Pair): readonly PolicyDifference[] {
     ...differing("prompt", pair, (policy) => [promptWords(policy), -unlockedMs(policy.prompt)]),
     ...differing("passphrase-only", pair, (policy) => [isOf(policy, "passphrase-only"), policy.passphraseOnly ? 0 : 1]),
     ...differing("recovery-delay", pair, (policy) => [delayWords(policy), policy.recoveryDelayMs]),
+    ...runningDifferences(before, after),
   ];
 }
 
@@ -96,6 +97,12 @@ function freshnessDifferences(before: Policy, after: Policy): readonly PolicyDif
   const words = { rule: "freshness", from: freshnessWords(before), to: freshnessWords(after) } as const;
   if (was.mode === "off" && is.mode === "off") return [{ ...words, from: "off", to: "off", effect: "other" }];
   return [{ ...words, effect: modes < 0 || isLonger ? "weaker" : "stricter" }];
+}
+
+/** More or fewer jobs at once is neither looser nor stricter. */
+function runningDifferences(before: Policy, after: Policy): readonly PolicyDifference[] {
+  const [from, to] = [String(runningJobs(before)), String(runningJobs(after))];
+  return from === to ? [] : [{ rule: "max-running-jobs", from, to, effect: "other" }];
 }
 
 function isOf(policy: Policy, rule: RuleName): string {

@@ -1,5 +1,5 @@
 // The signed policy in words: each rule, what it is, and what it bounds, for somebody who reads it for the first time.
-import type { Policy } from "../protocol/policy.ts";
+import { type Policy, runningJobs } from "../protocol/policy.ts";
 import { span } from "./present/span.ts";
 
 /** Rules by the names of the options that set them. */
@@ -10,7 +10,8 @@ export type RuleName =
   | "freshness"
   | "prompt"
   | "passphrase-only"
-  | "recovery-delay";
+  | "recovery-delay"
+  | "max-running-jobs";
 
 export type RuleWords = { readonly rule: RuleName; readonly is: string; readonly means: string };
 
@@ -27,6 +28,11 @@ export function policyWords(policy: Policy): readonly RuleWords[] {
     { rule: "prompt", is: promptWords(policy), means: "no client keeps a key unlocked for longer" },
     passphraseWords(policy),
     recoveryWords(policy),
+    {
+      rule: "max-running-jobs",
+      is: String(runningJobs(policy)),
+      means: "so many jobs run side by side on one device; the others wait, one operator's after another's",
+    },
   ];
 }
 

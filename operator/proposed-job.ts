@@ -6,6 +6,7 @@ import { placeIn } from "../protocol/key-view.ts";
 import { MAX_CLOCK_AHEAD_MS } from "../protocol/limits.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
+import { lastDueAt } from "../protocol/runs.ts";
 import { type Counted, countedSignatures } from "./counted-signatures.ts";
 import { Fault } from "./fault.ts";
 import { neededFor } from "./job-signers.ts";
@@ -62,9 +63,14 @@ function requireSigner({ operators, passedOver }: Counted): void {
   throw refuse("signer-unknown", "no key of this organisation's log");
 }
 
-function checkWindow({ state, now }: Session, { issuedAt, notBefore, expiresAt }: JobManifest): void {
+function checkWindow({ state, now }: Session, { issuedAt, notBefore, expiresAt, runs }: JobManifest): void {
   const longest = state.policy.maxJobLifetimeMs;
   if (issuedAt > notBefore || notBefore >= expiresAt) throw refuse("job-lifetime", `from ${notBefore} to ${expiresAt}`);
+  if (runs !== undefined && lastDueAt({ notBefore, runs }) >= expiresAt)
+    throw refuse(
+      "job-lifetime",
+      `the last of ${runs.count} is due at ${lastDueAt({ notBefore, runs })}, after the end`,
+    );
   if (expiresAt - issuedAt > longest) throw refuse("job-lifetime", `${expiresAt - issuedAt} ms, at most ${longest}`);
   if (issuedAt > now + MAX_CLOCK_AHEAD_MS) throw refuse("job-not-yet", `signed at ${issuedAt}, here it is ${now}`);
   if (expiresAt <= now) throw refuse("job-expired", `ended at ${expiresAt}, here it is ${now}`);

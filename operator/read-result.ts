@@ -32,7 +32,16 @@ export function readAnswer(
   if (job !== asked.manifest.job || statement !== asked.statement) {
     throw refuse("job-id-reused", `the receipt answers job ${job}, statement ${statement}`);
   }
+  checkOccurrence(read.receipt, asked);
   return read;
+}
+
+/** A job that comes round is answered by its occurrences; one that was refused as a whole, and any other job, has none. */
+function checkOccurrence({ occurrence, outcome }: Receipt, { manifest: { runs } }: Asked): void {
+  const isFit =
+    occurrence === undefined ? runs === undefined || outcome.type === "refused" : occurrence <= (runs?.count ?? 0);
+  if (!isFit)
+    throw refuse("field-invalid", `occurrence ${occurrence ?? "missing"} of ${runs?.count ?? "a job that runs once"}`);
 }
 
 /**
@@ -93,12 +102,12 @@ export async function readOutput(
   return await openOutputBy(reader.unwrap, result, { receipt, readers, place });
 }
 
-async function fetchResult(session: Session, { job, device, result }: Receipt): Promise<Uint8Array> {
+async function fetchResult(session: Session, { job, device, seq, result }: Receipt): Promise<Uint8Array> {
   const size = result?.size ?? 0;
   if (size > MAX_RESULT_BYTES) throw new Fault("relay-odd", `a result of ${size} bytes`);
   const whole = new Uint8Array(size);
   for (let offset = 0; offset < size; ) {
-    const { parts } = await session.client.ask("result", { type: "read-result", job, device, offset });
+    const { parts } = await session.client.ask("result", { type: "read-result", job, device, seq, offset });
     const part = partAt(parts, 0);
     // A relay that has less, or gives more, than the device signed has changed it.
     if (part.length === 0 || offset + part.length > size)

@@ -3,8 +3,10 @@
 import { readEnvelopeOf } from "../protocol/envelope.ts";
 import type { JobWork } from "../protocol/job-work.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import type { JobManifest } from "../protocol/job.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
-import { composeJobs } from "./compose-job.ts";
+import { dueAt, newestDue } from "../protocol/runs.ts";
+import { composeJobs, type JobRequest } from "./compose-job.ts";
 import { listJobs } from "./listed-jobs.ts";
 import { MAX_SEARCHED_JOBS } from "./limits.ts";
 import { openBody } from "./open-body.ts";
@@ -68,7 +70,7 @@ export async function signAgain(unlocked: Unlocked, jobs: readonly QueuedJob[]):
   for (const { work, left, manifest } of jobs) {
     const now = session.now;
     const composed = await composeJobs(
-      { work, targets: left, expiresInMs: manifest.expiresAt - now },
+      { work, targets: left, expiresInMs: manifest.expiresAt - now, ...whatIsLeft(manifest, now) },
       {
         state,
         signer: keys,
@@ -83,6 +85,15 @@ export async function signAgain(unlocked: Unlocked, jobs: readonly QueuedJob[]):
     await proposeJobs(unlocked, proposed, workTitle(work));
     await client.ask("ok", { type: "withdraw-job", job: manifest.job });
   }
+}
+
+/** Not before its time; of a job that comes round what is due from now on, and the last where that was due before. */
+export function whatIsLeft({ notBefore, runs }: JobManifest, now: number): Pick<JobRequest, "notBefore" | "runs"> {
+  if (runs === undefined) return { notBefore };
+  const schedule = { notBefore, runs };
+  const first = Math.min(runs.count, newestDue(schedule, now) + 1);
+  const count = runs.count - first + 1;
+  return { notBefore: dueAt(schedule, first), ...(count < 2 ? {} : { runs: { ...runs, count } }) };
 }
 
 /** Takes them back; what has reached its device stays there, and is refused. */

@@ -2,8 +2,9 @@
 import * as v from "valibot";
 import { toBase64url } from "../protocol/bytes.ts";
 import { label as labelOf, Word } from "../protocol/fields.ts";
-import { Shell } from "../protocol/job-body.ts";
+import { Limits, Shell } from "../protocol/job-body.ts";
 import { DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES } from "../protocol/limits.ts";
+import type { Window } from "../protocol/window.ts";
 import type { BodyFields, WorkFields } from "./compose-job.ts";
 import { say } from "./desk.ts";
 import { Fault } from "./fault.ts";
@@ -12,6 +13,7 @@ import { plain } from "./present/escape.ts";
 import { quoteFor } from "./quote.ts";
 import { readScript } from "./script-text.ts";
 import { readBounded } from "./stored-file.ts";
+import { parseWindow } from "./typed-time.ts";
 import type { World } from "./world.ts";
 
 export type BodyOptions = {
@@ -25,8 +27,14 @@ export type BodyOptions = {
   readonly stdin?: string;
   readonly timeout?: number;
   readonly outputLimit?: number;
+  readonly endAtOutput?: number;
+  readonly maxProcesses?: number;
+  readonly maxMemory?: number;
+  readonly priority?: string;
+  readonly leave?: boolean;
   readonly label?: string;
   readonly lock?: string;
+  readonly window?: string;
   readonly mayReboot?: boolean;
 };
 
@@ -51,14 +59,36 @@ export async function readBodyOptions(world: World, program: Program, options: B
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     user: userOf(options),
     ...(options.stdin === undefined ? {} : { stdin: toBase64url(await inputOf(world, options.stdin)) }),
-    limits: {
-      timeMs: options.timeout ?? DEFAULT_JOB_TIME_MS,
-      outputBytes: options.outputLimit ?? DEFAULT_OUTPUT_BYTES,
-    },
+    limits: limitsOf(options),
     ...(options.lock === undefined ? {} : { lock: checked("--lock", Word, options.lock) }),
+    ...(options.window === undefined ? {} : { window: windowOf(options.window) }),
     mayReboot: options.mayReboot === true,
+    ...(options.leave === true ? { leave: true } : {}),
   };
 }
+
+function limitsOf(options: BodyOptions): Limits {
+  const limits = {
+    timeMs: options.timeout ?? DEFAULT_JOB_TIME_MS,
+    outputBytes: options.outputLimit ?? DEFAULT_OUTPUT_BYTES,
+    ...(options.endAtOutput === undefined ? {} : { endAtOutputBytes: options.endAtOutput }),
+    ...(options.maxProcesses === undefined ? {} : { processes: options.maxProcesses }),
+    ...(options.maxMemory === undefined ? {} : { memoryBytes: options.maxMemory }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
+  };
+  const { success, output, issues } = v.safeParse(Limits, limits);
+  if (success) return output;
+  const field = String(issues[0].path?.[0].key);
+  throw new Fault("misuse", `${LIMIT_OPTIONS[field] ?? field}: ${issues[0].message}`);
+}
+
+const LIMIT_OPTIONS: Readonly<Record<string, string>> = {
+  timeMs: "--timeout",
+  outputBytes: "--output-limit",
+  processes: "--max-processes",
+  memoryBytes: "--max-memory",
+  priority: "--priority",
+};
 
 /** What a list of jobs shows for this one: its label, or the beginning of its command. */
 export function jobTitle({ label, source, args }: BodyFields): string {
@@ -133,6 +163,15 @@ async function inputOf(world: World, path: string): Promise<Uint8Array> {
     chunks.push(bytes);
   }
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+function windowOf(typed: string): Window {
+  const window = parseWindow(typed);
+  if (window !== undefined) return window;
+  throw new Fault(
+    "misuse",
+    `--window ${plain(typed)}: such as "mon-fri 22:00-04:00", in each device's own time; not of zero length`,
+  );
 }
 
 function checked(option: string, schema: v.GenericSchema<unknown, string>, value: string): string {

@@ -29,6 +29,8 @@ export type Sending = {
   readonly options: WaitOptions;
   /** What `--json` says besides. */
   readonly json?: object | undefined;
+  /** Lines about when it runs, for who does not wait. */
+  readonly schedule?: readonly string[] | undefined;
   /** What is seen while it goes on; as of a run unless said. */
   readonly viewOf?: (world: World, options: WaitOptions, targets: readonly Target[]) => RunView | Promise<RunView>;
 };
@@ -39,17 +41,18 @@ export async function sendJobs(unlocked: Unlocked, batch: Batch, sending: Sendin
   await proposeJobs(unlocked, batch.proposed, title);
   if (options.detach !== true) return await sendAndWait(unlocked, batch, sending);
   if (batch.ready.length > 0) await submitJobs(unlocked, batch.ready, { watch: false, title });
-  return sayDetached(unlocked.session.desk, batch, sending.json);
+  return sayDetached(unlocked.session.desk, batch, sending);
 }
 
-function sayDetached({ world, options }: Desk, { ready, proposed }: Batch, more: object | undefined): number {
+function sayDetached({ world, options }: Desk, { ready, proposed }: Batch, { json, schedule = [] }: Sending): number {
   const ids = ready.map(({ manifest }) => manifest.job);
   const names = [...ready, ...proposed].flatMap(({ targets }) => targets.map(({ name }) => name));
   if (options.json === true) {
-    printJson(world, { jobs: ids, ...more, targets: names, ...proposalsJson(proposed) });
+    printJson(world, { jobs: ids, ...json, targets: names, ...proposalsJson(proposed) });
     return 0;
   }
   for (const { manifest } of [...ready, ...proposed]) print(world, manifest.job);
+  for (const line of schedule) say(world, line);
   const sent = ready.reduce((sum, { targets }) => sum + targets.length, 0);
   if (sent > 0) say(world, `sent to ${sent} ${plural(sent)}; see keybound job show ${ids[0]}`);
   return 0;

@@ -4,7 +4,7 @@ import type { UnverifiedEnvelope } from "../protocol/envelope.ts";
 import { readInventory } from "../protocol/inventory.ts";
 import { admitKey } from "../protocol/key-admission.ts";
 import { pinOf } from "../protocol/pin.ts";
-import { readReceipt } from "../protocol/receipt.ts";
+import { readReceipt, type Receipt } from "../protocol/receipt.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { RosterDevice } from "../protocol/roster.ts";
 import { plain } from "./present/escape.ts";
@@ -27,7 +27,8 @@ export function receiptWords({ bytes, envelope, known }: Reading): Words {
       `receipt ${receipt.seq} of ${device.name}, signed by its key ${device.device}`,
       `job ${receipt.job}, statement ${receipt.statement}: ${endingWords(receipt.outcome)}, ended ${date(receipt.finishedAt)}`,
       ...output,
-      ...(receipt.startedAt === undefined ? ["nothing of the job was started"] : [containedWords(receipt.contained)]),
+      ...(receipt.startedAt === undefined ? ["nothing of the job was started"] : [CONTAINED[receipt.contained]]),
+      ...(receipt.unenforced ?? []).map((limit) => `${limit} of the job could not be enforced there`),
       `${device.name} knew the key log to entry ${receipt.keyHead.seq}`,
     ],
     unchecked: [
@@ -37,10 +38,12 @@ export function receiptWords({ bytes, envelope, known }: Reading): Words {
   };
 }
 
-function containedWords(contained: "yes" | "no" | "unknown"): string {
-  if (contained === "yes") return "the whole process tree of the job was seen to end";
-  return contained === "no" ? "processes of the job were still alive" : "whether all its processes ended is not known";
-}
+const CONTAINED: Readonly<Record<Receipt["contained"], string>> = {
+  yes: "the whole process tree of the job was seen to end",
+  no: "processes of the job were still alive",
+  unknown: "whether all its processes ended is not known",
+  left: "processes that the job left behind live on, as its signer had said",
+};
 
 /** The device of the roster that signed, by the key ids of the envelope. */
 function memberWho(

@@ -1,4 +1,4 @@
-// The body of a fetch: one file of the device, which is to come back as the job's result (SPEC 8.8).
+// The body of a fetch: one file of the device, which is to come back as the job's result (SPEC 8.9).
 import * as v from "valibot";
 import { Digest, label, readFields, whole } from "./fields.ts";
 import { isFileName, isFilePlace } from "./job-file.ts";

@@ -1,17 +1,20 @@
 // The body of a job of kind `run`: everything that decides what happens on the device, sealed to it and named by hash in the manifest (SPEC 8.3).
 import * as v from "valibot";
 import { fromBase64url } from "./bytes.ts";
+import { Bytes, Digest, label, readFields, whole, Word } from "./fields.ts";
 import { JobFiles } from "./job-file.ts";
-import { Digest, label, readFields, whole, Word } from "./fields.ts";
 import {
   MAX_ARGUMENT_CHARS,
   MAX_ARGUMENTS,
   MAX_BODY_BYTES,
   MAX_ENVIRONMENT,
+  MAX_JOB_PROCESSES,
   MAX_JOB_TIME_MS,
   MAX_OUTPUT_BYTES,
   MAX_PATH_CHARS,
+  MIN_JOB_MEMORY_BYTES,
 } from "./limits.ts";
+import { Window } from "./window.ts";
 
 /** `exec` runs an argument vector without a shell. */
 export const Shell = v.picklist(["sh", "bash", "zsh", "powershell", "pwsh", "cmd", "python", "exec"]);
@@ -28,6 +31,25 @@ const Variable = v.strictObject({
   name: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_()]{0,127}$/)),
   value: Argument,
 });
+
+/** What bounds a job while it runs. */
+export const Limits = v.strictObject({
+  timeMs: whole(1, MAX_JOB_TIME_MS),
+  /** Kept of each stream. */
+  outputBytes: whole(0, MAX_OUTPUT_BYTES),
+  /** The job is ended when both streams together are longer. */
+  endAtOutputBytes: v.exactOptional(Bytes),
+  /** How many may live at once. */
+  processes: v.exactOptional(whole(1, MAX_JOB_PROCESSES)),
+  /** Of all its processes together. */
+  memoryBytes: v.exactOptional(whole(MIN_JOB_MEMORY_BYTES, Number.MAX_SAFE_INTEGER)),
+  priority: v.exactOptional(v.picklist(["low", "normal", "high"])),
+});
+export type Limits = Readonly<v.InferOutput<typeof Limits>>;
+
+/** Limits that a platform may not be able to apply; a receipt names those that were not (SPEC 9.1). */
+export const PlatformLimit = v.picklist(["processes", "memoryBytes", "priority"]);
+export type PlatformLimit = v.InferOutput<typeof PlatformLimit>;
 
 const JobBody = v.pipe(
   v.strictObject({
@@ -58,11 +80,15 @@ const JobBody = v.pipe(
     ]),
     /** Bytes for standard input, base64url; closed where absent. */
     stdin: v.exactOptional(Base64url),
-    limits: v.strictObject({ timeMs: whole(1, MAX_JOB_TIME_MS), outputBytes: whole(0, MAX_OUTPUT_BYTES) }),
+    limits: Limits,
     /** Jobs of one lock run one after the other on a device. */
     lock: v.exactOptional(Word),
+    /** It begins only in these hours of the device's own wall clock. */
+    window: v.exactOptional(Window),
     /** Whether ending by a restart of the device is what was meant. */
     mayReboot: v.boolean(),
+    /** What is left of it when its first process has ended by itself lives on. */
+    leave: v.exactOptional(v.literal(true)),
     /** Put in place before the job starts, all of them or none. */
     files: v.exactOptional(JobFiles),
   }),

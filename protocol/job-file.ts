@@ -1,4 +1,4 @@
-// A file that a job brings along: where it is to stand, what it is, and the key that opens what the relay carries of it (SPEC 8.7).
+// A file that a job brings along: where it is to stand, what it is, and the key that opens what the relay carries of it (SPEC 8.8).
 import * as v from "valibot";
 import { Digest, whole } from "./fields.ts";
 import { MAX_FILE_BYTES, MAX_JOB_FILES, MAX_JOB_FILES_BYTES, MAX_PATH_CHARS } from "./limits.ts";

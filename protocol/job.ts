@@ -3,10 +3,11 @@ import * as v from "valibot";
 import { Digest, Id, LogPlace, readFields, SealingKey, Time, whole } from "./fields.ts";
 import { MAX_BODY_BYTES, MAX_READERS, MAX_TARGETS } from "./limits.ts";
 import { JobKind } from "./policy.ts";
+import { Runs } from "./runs.ts";
 
 const isDistinct = (items: string[]) => new Set(items).size === items.length;
 
-export const JobManifest = v.strictObject({
+const Fields = v.strictObject({
   tenant: Digest,
   job: Id,
   /** One for all manifests of one request: a job for a thousand devices is several manifests. */
@@ -25,7 +26,13 @@ export const JobManifest = v.strictObject({
   /** Raw X25519 keys to which the device seals the output. */
   readers: v.pipe(v.array(SealingKey), v.maxLength(MAX_READERS), v.check(isDistinct, "distinct readers")),
   minAgent: v.exactOptional(whole(0, Number.MAX_SAFE_INTEGER)),
+  /** The job runs several times: first at `notBefore`. */
+  runs: v.exactOptional(Runs),
 });
+export const JobManifest = v.pipe(
+  Fields,
+  v.check(({ kind, runs }) => runs === undefined || kind === "run", "only a run comes round"),
+);
 export type JobManifest = Readonly<v.InferOutput<typeof JobManifest>>;
 
 export function readManifest(payload: Uint8Array): JobManifest {

@@ -74,10 +74,22 @@ export const MAX_ENVIRONMENT = 256;
 export const MAX_PATH_CHARS = 4096;
 export const MAX_JOB_TIME_MS = 7 * DAY;
 export const DEFAULT_JOB_TIME_MS = HOUR;
+/** As many as Linux' process ids unless its administrator raised them. */
+export const MAX_JOB_PROCESSES = 32_768;
+/** A shell and a small tool; less would only end jobs at their start. */
+export const MIN_JOB_MEMORY_BYTES = 16 * MIB;
 export const MAX_OUTPUT_BYTES = 16 * MIB;
 export const DEFAULT_OUTPUT_BYTES = MIB;
 /** A sealed result: both streams at their longest, 8 KiB of tags, a salt, and a wrap for each of 32 readers. */
 export const MAX_RESULT_BYTES = 2 * MAX_OUTPUT_BYTES + 16 * KIB;
+/** A job that comes round more often than this is a daemon, and belongs to the system's own service manager. */
+export const MIN_EVERY_MS = 60 * SECOND;
+/** Once an hour for forty days; each occurrence costs its devices a receipt. */
+export const MAX_OCCURRENCES = 1000;
+/** Jobs that run side by side on a device. */
+export const DEFAULT_RUNNING_JOBS = 4;
+/** Each holds the kept output of both its streams in memory. */
+export const MAX_RUNNING_JOBS = 64;
 /** Unfinished and unexpired jobs that a device remembers; above it new ones are refused, so that memory of old ones is kept. */
 export const MAX_LEDGER_JOBS = 10_000;
 /** Of these, kept for cancels: a full ledger must still be able to end what runs. */

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { Digest, Id, label, Time, whole } from "./fields.ts";
 import { MAX_CANCELLED_JOBS, MAX_FILE_BYTES } from "./limits.ts";
 import { REFUSALS, type RefusalCode } from "./refusal.ts";
+import { Occurrence } from "./runs.ts";
 
 const codes = Object.keys(REFUSALS).filter((code): code is RefusalCode => Object.hasOwn(REFUSALS, code));
 
@@ -36,6 +37,8 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("exited"), code: whole(0, 0xffffffff) }),
   v.strictObject({ type: v.literal("signalled"), signal: v.pipe(v.string(), v.regex(/^SIG[A-Z0-9]{1,12}$/)) }),
   v.strictObject({ type: v.literal("timed-out"), afterMs: whole(0, Number.MAX_SAFE_INTEGER) }),
+  /** Both its streams together were longer than the bound that was signed. */
+  v.strictObject({ type: v.literal("output-limit"), afterBytes: whole(0, Number.MAX_SAFE_INTEGER) }),
   /** Ended on purpose before it was done: the agent was stopped, its owner changed, or a signed cancel came. */
   v.strictObject({
     type: v.literal("cancelled"),
@@ -70,6 +73,11 @@ export const Outcome = v.variant("type", [
   }),
   /** It was not read; `error` is the system's word, or `NOT_A_FILE`, `TOO_LARGE`, `CHANGED`, `NO_READER`. */
   v.strictObject({ type: v.literal("fetch-failed"), error: v.pipe(v.string(), v.regex(/^[A-Z0-9_]{1,40}$/)) }),
+  /**
+   * Occurrences that never ran, from `from` to the receipt's own: a newer one was due before they had begun (`late`), or
+   * the one before was still running (`running`).
+   */
+  v.strictObject({ type: v.literal("missed"), from: Occurrence, why: v.picklist(["late", "running"]) }),
   v.strictObject({
     type: v.literal("refused"),
     code: v.picklist(codes),
@@ -93,6 +101,8 @@ export function outcomeWords(outcome: Outcome): string {
       return `ended by ${outcome.signal}`;
     case "timed-out":
       return `timed out after ${outcome.afterMs} ms`;
+    case "output-limit":
+      return `ended after ${outcome.afterBytes} bytes of output`;
     case "cancelled":
       return `cancelled by ${outcome.by}`;
     case "cancel-done":
@@ -103,6 +113,8 @@ export function outcomeWords(outcome: Outcome): string {
       return `fetched ${outcome.size} bytes`;
     case "fetch-failed":
       return `not fetched: ${outcome.error}`;
+    case "missed":
+      return `missed, ${outcome.why}`;
     case "refused":
       return `refused ${outcome.code}`;
     default:

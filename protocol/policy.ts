@@ -3,9 +3,11 @@ import * as v from "valibot";
 import { Word, whole } from "./fields.ts";
 import {
   DEFAULT_FRESHNESS_MS,
+  DEFAULT_RUNNING_JOBS,
   MAX_FRESHNESS_MS,
   MAX_JOB_LIFETIME_MS,
   MAX_RECOVERY_DELAY_MS,
+  MAX_RUNNING_JOBS,
   MAX_THRESHOLD,
   MAX_THRESHOLD_ROWS,
 } from "./limits.ts";
@@ -35,6 +37,8 @@ export const Policy = v.strictObject({
   passphraseOnly: v.boolean(),
   /** A recovered key may sign jobs only this long after a device heard of it. */
   recoveryDelayMs: whole(0, MAX_RECOVERY_DELAY_MS),
+  /** Jobs that run side by side on one device; four where nothing is said. */
+  maxRunningJobs: v.exactOptional(whole(1, MAX_RUNNING_JOBS)),
 });
 export type Policy = Readonly<v.InferOutput<typeof Policy>>;
 
@@ -54,6 +58,11 @@ export function jobThreshold(policy: Policy, job: { readonly kind: JobKind; read
     (row) => (row.kind === "any" || row.kind === job.kind) && (row.class === "any" || row.class === job.class),
   );
   return Math.max(1, ...rows.map((row) => row.count));
+}
+
+/** How many jobs a device runs side by side. */
+export function runningJobs({ maxRunningJobs = DEFAULT_RUNNING_JOBS }: Policy): number {
+  return maxRunningJobs;
 }
 
 /** Admins who must sign a new policy: as many as the strictest rule in force, so that one person cannot weaken it. */

@@ -1,11 +1,13 @@
 // A receipt: the device's signed answer to one job, counted and chained to the answer before it (SPEC 9).
 import * as v from "valibot";
 import { readEnvelopeOf, signPayload, statementId } from "./envelope.ts";
-import { Bytes, Digest, Id, LogPlace, label, readFields, Seq, Time } from "./fields.ts";
+import { Bytes, Digest, Id, LogPlace, label, readFields, Seq, Time, whole } from "./fields.ts";
+import { PlatformLimit } from "./job-body.ts";
 import { keyBytes } from "./key-state.ts";
-import { MAX_FORKS, MAX_OPERATORS, MAX_RECEIPT_BYTES } from "./limits.ts";
+import { MAX_FORKS, MAX_OCCURRENCES, MAX_OPERATORS, MAX_RECEIPT_BYTES } from "./limits.ts";
 import { Outcome, Stream } from "./outcome.ts";
 import { refuse } from "./refusal.ts";
+import { Occurrence } from "./runs.ts";
 import type { Signer } from "./signature.ts";
 import { checkSignedBy } from "./signed-by.ts";
 import { encodeStrict } from "./strict-json.ts";
@@ -22,7 +24,7 @@ const StreamSummary = v.strictObject({
 });
 export type StreamSummary = Readonly<v.InferOutput<typeof StreamSummary>>;
 
-export const Receipt = v.strictObject({
+const Fields = v.strictObject({
   tenant: Digest,
   device: Digest,
   /** 1 for a device's first receipt, then one more each. */
@@ -32,6 +34,10 @@ export const Receipt = v.strictObject({
   job: Id,
   /** Statement id of the job: what was run is what was signed. */
   statement: Digest,
+  /** Of a job that runs several times: which of its occurrences this answers. Absent where the job was refused as a whole. */
+  occurrence: v.exactOptional(Occurrence),
+  /** Beside `occurrence`: how many are still to come; 0 in the last receipt of the job. */
+  runsLeft: v.exactOptional(whole(0, MAX_OCCURRENCES - 1)),
   outcome: Outcome,
   /** Absent where nothing was started. */
   startedAt: v.exactOptional(Time),
@@ -44,8 +50,10 @@ export const Receipt = v.strictObject({
    * the wraps first. Absent where nobody watched.
    */
   live: v.exactOptional(v.strictObject({ frames: Bytes, wraps: Digest, sha256: Digest })),
-  /** Whether the job's whole process tree was seen to end. */
-  contained: v.picklist(["yes", "no", "unknown"]),
+  /** Whether the job's whole process tree was seen to end. `left`: some of it lives on, as its signer had said. */
+  contained: v.picklist(["yes", "no", "unknown", "left"]),
+  /** Limits of the body that this platform could not apply. */
+  unenforced: v.exactOptional(v.pipe(v.array(PlatformLimit), v.minLength(1), v.maxLength(3))),
   /** The interpreter that ran, such as `/usr/bin/bash`. */
   interpreter: v.exactOptional(label(256)),
   /** What it says of its version, such as `5.2.15(1)-release`; absent where it says none, or had not said it in time. */
@@ -61,6 +69,19 @@ export const Receipt = v.strictObject({
   clock: v.picklist(["ok", "behind"]),
   agent: label(32),
 });
+
+/** Occurrence and rest come together; a range of missed ones ends with the receipt's own. */
+export const Receipt = v.pipe(
+  Fields,
+  v.check(
+    ({ occurrence, runsLeft }) => (occurrence === undefined) === (runsLeft === undefined),
+    "runsLeft beside an occurrence",
+  ),
+  v.check(
+    ({ outcome, occurrence = 0 }) => outcome.type !== "missed" || outcome.from <= occurrence,
+    "a range of missed occurrences that ends with this one",
+  ),
+);
 export type Receipt = Readonly<v.InferOutput<typeof Receipt>>;
 
 export function signReceipt(receipt: Receipt, signer: Signer): { bytes: Uint8Array; id: string } {

@@ -10,6 +10,7 @@ import { type KeyLogView, placeIn } from "./key-view.ts";
 import { MAX_CLOCK_AHEAD_MS, MAX_JOB_LIFETIME_MS, WRAP_BYTES } from "./limits.ts";
 import { type JobKind, jobThreshold } from "./policy.ts";
 import { Refusal, refuse } from "./refusal.ts";
+import { lastDueAt } from "./runs.ts";
 import { type SealingPair, unwrapKey } from "./seal.ts";
 import { verifySignature } from "./signature.ts";
 import { openStream } from "./stream.ts";
@@ -223,10 +224,17 @@ function checkThreshold(
   if (signers.length < needed) throw refuse("signers-few", `${signers.length} of ${needed} operators signed`);
 }
 
-function checkTime({ issuedAt, notBefore, expiresAt }: JobManifest, { keyLog, now }: JobContext): void {
+function checkTime(manifest: JobManifest, { keyLog, now }: JobContext): void {
+  const { issuedAt, notBefore, expiresAt, runs } = manifest;
   const longest = Math.min(keyLog.state.policy.maxJobLifetimeMs, MAX_JOB_LIFETIME_MS);
   if (issuedAt > notBefore || notBefore >= expiresAt) throw refuse("job-lifetime", `from ${notBefore} to ${expiresAt}`);
   if (expiresAt - issuedAt > longest) throw refuse("job-lifetime", `${expiresAt - issuedAt} ms, at most ${longest}`);
+  if (runs !== undefined && lastDueAt({ notBefore, runs }) >= expiresAt) {
+    throw refuse(
+      "job-lifetime",
+      `the last of ${runs.count} is due at ${lastDueAt({ notBefore, runs })}, after the end`,
+    );
+  }
   if (issuedAt > now + MAX_CLOCK_AHEAD_MS) throw refuse("job-not-yet", `signed at ${issuedAt}, here it is ${now}`);
   if (expiresAt <= now) throw refuse("job-expired", `ended at ${expiresAt}, here it is ${now}`);
 }

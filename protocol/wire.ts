@@ -171,7 +171,23 @@ const TakeLive = v.strictObject({
 const ListJobs = v.strictObject({ type: v.literal("list-jobs"), rid, before: v.exactOptional(Time) });
 const ReadJob = v.strictObject({ type: v.literal("read-job"), rid, job: Id });
 const ListReceipts = v.strictObject({ type: v.literal("list-receipts"), rid, device: Digest, from: Seq });
-const ReadResult = v.strictObject({ type: v.literal("read-result"), rid, job: Id, device: Digest, offset: Bytes });
+/** `seq`: of that receipt; without it of the device's first receipt for the job that has a result. */
+const ReadResult = v.strictObject({
+  type: v.literal("read-result"),
+  rid,
+  job: Id,
+  device: Digest,
+  offset: Bytes,
+  seq: v.exactOptional(Seq),
+});
+/** A device's receipts for one job that came before the one of this count, the newest first. Answered by `receipts`. */
+const ListAnswers = v.strictObject({
+  type: v.literal("list-answers"),
+  rid,
+  job: Id,
+  device: Digest,
+  before: v.exactOptional(Seq),
+});
 /** Part: the checkpoint's envelope. */
 const SendCheckpoint = v.strictObject({ type: v.literal("send-checkpoint"), rid });
 /** What of a job has not reached its device, or one of these, is not sent any more. Stops nothing that a device has. */
@@ -252,7 +268,7 @@ const JobAnswer = v.strictObject({
     v.maxLength(MAX_TARGETS),
   ),
 });
-/** Parts: receipts of a device in the order of their count. */
+/** Parts: receipts of a device in the order of their count; for `list-answers` the newest first. */
 const Receipts = v.strictObject({ type: v.literal("receipts"), rid, more: v.boolean() });
 /** Part: bytes of the result from `offset` on; `size` is the whole's. */
 const ResultAnswer = v.strictObject({ type: v.literal("result"), rid, size: Bytes });
@@ -329,6 +345,7 @@ export const FromOperator = v.variant("type", [
   ReadJob,
   ListReceipts,
   ReadResult,
+  ListAnswers,
   SendCheckpoint,
   WithdrawJob,
   StatBlob,

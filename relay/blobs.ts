@@ -1,5 +1,5 @@
 // Sealed files that jobs bring: in part by part from an operator's client, out part by part to the devices of the job. The relay
-// checks no digest: a device does not take its word for one (SPEC 8.7).
+// checks no digest: a device does not take its word for one (SPEC 8.8).
 import { BLOB_PART_BYTES, MAX_BLOB_BYTES } from "../protocol/limits.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { FromDevice, FromOperator } from "../protocol/wire.ts";

@@ -7,7 +7,7 @@ import { answering, partOf } from "./answer.ts";
 import { append } from "./append.ts";
 import { putBlob, statBlob } from "./blobs.ts";
 import { answerDevices, answerInventory, forgetDevice } from "./devices.ts";
-import { answerJob, answerJobs, answerReceipts, answerResult } from "./jobs.ts";
+import { answerAnswers, answerJob, answerJobs, answerReceipts, answerResult } from "./jobs.ts";
 import { answerRequests, rejectRequest } from "./key-requests.ts";
 import { takeLive } from "./live.ts";
 import { answerLog, sendCheckpoints } from "./logs.ts";
@@ -74,6 +74,8 @@ function act(relay: Relay, session: OperatorSession, frame: Frame): void {
       return answerReceipts(relay, session, header);
     case "read-result":
       return answerResult(relay, session, header);
+    case "list-answers":
+      return answerAnswers(relay, session, header);
     case "send-checkpoint":
       return takeCheckpoint(relay, session, { rid: header.rid, bytes: partOf(frame) });
     case "withdraw-job":

@@ -70,13 +70,24 @@ export function answerReceipts(
   connection.send({ type: "receipts", rid, more }, entries);
 }
 
+/** What a device has answered to one job, newest first: a job that runs several times has several answers. */
+export function answerAnswers(
+  { store }: Relay,
+  { connection, tenant }: OperatorSession,
+  { rid, job, device, before = Number.MAX_SAFE_INTEGER }: From<"list-answers">,
+): void {
+  const receipts = store.receipts.answers({ n: tenant.n, job, device }, { before, limit: MAX_PAGE + 1 });
+  const { entries, more } = pageOf(receipts);
+  connection.send({ type: "receipts", rid, more }, entries);
+}
+
 /** Bytes of a result from an offset on, as many as one part has. */
 export function answerResult(
   { store }: Relay,
   { connection, tenant }: OperatorSession,
-  { rid, job, device, offset }: From<"read-result">,
+  { rid, job, device, offset, seq }: From<"read-result">,
 ): void {
-  const slice = store.receipts.readResult({ n: tenant.n, job, device }, offset);
+  const slice = store.receipts.readResult({ n: tenant.n, job, device }, { offset, seq });
   if (slice === undefined) throw new Trouble("job-unknown", `no result of device ${device} for job ${job}`);
   connection.send({ type: "result", rid, size: slice.size }, [slice.bytes.subarray(0, RESULT_PART_BYTES)]);
 }

@@ -53,6 +53,13 @@ export class ReceiptStore {
     return new Map(this.#db.all(sql, n, job).map((row) => [textOf(row, "device"), blobOf(row, "bytes")]));
   }
 
+  /** A device's answers to a job before a count, newest first. */
+  answers({ n, job, device }: Change, { before, limit }: { before: number; limit: number }): readonly Uint8Array[] {
+    const sql = `SELECT bytes FROM receipt WHERE tenant = ? AND job = ? AND device = ? AND seq < ?
+      ORDER BY seq DESC LIMIT ?`;
+    return this.#db.all(sql, n, job, device, before, limit).map((row) => blobOf(row, "bytes"));
+  }
+
   // --- Results ---
 
   upload({ n, job, device }: Change): Upload | undefined {
@@ -94,11 +101,15 @@ export class ReceiptStore {
     this.#db.commitUnsynced("result part", () => this.#addPart({ n, row: upload.row, at: upload.received, bytes }));
   }
 
-  /** A stored part of the result from `offset` to the part's end; empty beyond the result's end. */
-  readResult({ n, job, device }: Change, offset: number): ResultSlice | undefined {
+  /** A stored part, from `offset` to the part's end, of the result of receipt `seq`, or of the first; empty beyond the result's end. */
+  readResult(
+    { n, job, device }: Change,
+    { offset, seq }: { offset: number; seq: number | undefined },
+  ): ResultSlice | undefined {
     const sql = `SELECT result.n, result.size FROM result JOIN receipt ON receipt.n = result.receipt
-      WHERE receipt.tenant = ? AND receipt.job = ? AND receipt.device = ? ORDER BY receipt.seq LIMIT 1`;
-    const row = this.#db.get(sql, n, job, device);
+      WHERE receipt.tenant = ? AND receipt.job = ? AND receipt.device = ? AND receipt.seq BETWEEN ? AND ?
+      ORDER BY receipt.seq LIMIT 1`;
+    const row = this.#db.get(sql, n, job, device, seq ?? 0, seq ?? Number.MAX_SAFE_INTEGER);
     if (row === undefined) return undefined;
     const part = this.#partAt(wholeOf(row, "n"), offset);
     return { size: wholeOf(row, "size"), bytes: part ?? new Uint8Array(0) };

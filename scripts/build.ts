@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type BuildOptions } from "esbuild";
+import { buildLauncher, COMPILER_HINT, LAUNCHER } from "./windows-launcher.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -39,20 +40,27 @@ async function bundlePrograms(): Promise<void> {
   await rm(DIST, { recursive: true, force: true });
   await mkdir(DIST, { recursive: true });
   for (const [name, entry] of Object.entries(programs)) {
-    await bundleProgram(name, entry);
-    const { size } = await stat(join(DIST, name));
-    console.log(`dist/${name} ${(size / 1024).toFixed(1)} KiB`);
+    await bundleProgram(entry, join(DIST, name));
+    await say(name);
   }
+  if (buildLauncher(DIST)) await say(LAUNCHER);
+  else console.log(`no dist/${LAUNCHER}, which the agent needs on Windows: ${COMPILER_HINT}`);
 }
 
-async function bundleProgram(name: string, entry: string): Promise<void> {
+async function say(name: string): Promise<void> {
+  const { size } = await stat(join(DIST, name));
+  console.log(`dist/${name} ${(size / 1024).toFixed(1)} KiB`);
+}
+
+/** Bundles one of our programs into this file. */
+export async function bundleProgram(entry: string, outfile: string): Promise<void> {
   await build({
     ...shared(entry),
     platform: "node",
     target: "node26",
     format: "cjs",
     legalComments: "linked",
-    outfile: join(DIST, name),
+    outfile,
   });
 }
 

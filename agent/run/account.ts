@@ -43,8 +43,8 @@ export type AccountContext = {
 
 /** What can be said before the job's turn, without asking anybody. Throws `user-denied` or `platform-lacks`. */
 export function checkUser(user: JobBody["user"], { agent, platform, places }: AccountContext): void {
-  if (user.as === "system") return;
-  if (platform === "win32") throw refuse("platform-lacks", "jobs as another user than the system");
+  // Windows' launcher finds whose session it is, when the job starts.
+  if (user.as === "system" || platform === "win32") return;
   if (user.as === "user" && user.name === agent.name) return;
   if (user.as === "user" && agent.uid !== 0)
     throw refuse("user-denied", `the agent is ${agent.name}, the job is for ${user.name}`);
@@ -62,7 +62,8 @@ export function changerOf(platform: NodeJS.Platform, { programs }: SystemPlaces)
  */
 export async function findAccounts(user: JobBody["user"], context: AccountContext): Promise<readonly Account[]> {
   const { agent, platform, places } = context;
-  if (user.as === "system" || (user.as === "user" && user.name === agent.name)) return [ownAccount(agent)];
+  if (user.as === "system" || platform === "win32") return [ownAccount(agent)];
+  if (user.as === "user" && user.name === agent.name) return [ownAccount(agent)];
   const service = { platform, folders: places.programs, until: AbortSignal.timeout(LOOKUP_TIME_MS) };
   if (user.as === "user") return [await namedAccount(user.name, { ...context, service })];
   const accounts: Account[] = [];

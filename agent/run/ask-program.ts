@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { MAX_ANSWER_BYTES } from "../limits.ts";
+import { outsideGroups } from "./find-cgroups.ts";
 
 /** `silent`: it is not there, took too long or said too much. */
 export type ProgramAnswer =
@@ -28,7 +29,7 @@ export function askProgram({ path, args, until }: Question): Promise<ProgramAnsw
     signal: until,
     windowsHide: true,
   } as const;
-  const child = execFile(path, args, options, (error, stdout) => resolve(answerOf(error, stdout)));
+  const child = outsideGroups(() => execFile(path, args, options, (error, stdout) => resolve(answerOf(error, stdout))));
   child.stdin?.once("error", () => undefined);
   child.stdin?.end();
   return promise;

@@ -7,11 +7,11 @@
 // the job has the process id that was spawned. Node's own `uid` and `gid` would leave the user without supplementary groups.
 //
 // On descriptor 5 the script says how far it came: without its word, an exit code is not the job's.
-import type { ChildProcess } from "node:child_process";
 import { Readable } from "node:stream";
 import type { Account, SystemPlaces } from "./account.ts";
 import { changerOf } from "./account.ts";
 import { findProgram } from "./ask-program.ts";
+import type { JobProcess } from "./containment.ts";
 import type { Launch } from "./launch.ts";
 
 /** The child's descriptors: the job's source, the script that is told here, and where that script answers. */
@@ -86,8 +86,8 @@ export function unsettable(names: readonly string[]): string | undefined {
 }
 
 /** Why the job's program was not reached, in the system's words; `undefined` where it was. Settles when the change is over. */
-export async function changeFault(child: ChildProcess): Promise<string | undefined> {
-  const word = (await answerOf(child.stdio.at(ANSWER_AT))).trim();
+export async function changeFault(child: JobProcess): Promise<string | undefined> {
+  const word = (await answerOf(child.stdio[ANSWER_AT])).trim();
   if (word === STARTED) return undefined;
   // Silence: the system's program could not change the user, or the shell did not start.
   return word === "" ? "EPERM" : word;

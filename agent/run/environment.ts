@@ -8,6 +8,7 @@ export type WindowsFolders = {
   readonly systemRoot: string;
   readonly systemDrive: string;
   readonly programData: string;
+  readonly programFiles: string;
   readonly temp: string;
 };
 

@@ -5,6 +5,8 @@ import { basename, dirname } from "node:path";
 import type { JobBody, Shell } from "../../protocol/job-body.ts";
 import { refuse } from "../../protocol/refusal.ts";
 import { isExecutable } from "./ask-program.ts";
+import type { WindowsFolders } from "./environment.ts";
+import { isBatchFile, windowsInterpreter } from "./windows-interpreter.ts";
 
 export type Interpreter = {
   readonly path: string;
@@ -12,14 +14,15 @@ export type Interpreter = {
   readonly args: (source: string) => readonly string[];
   /** What the source file's name must end in, where the interpreter cares. */
   readonly extension: string;
+  /** Windows: the whole command line, of a program that does not take it apart as most do. */
+  readonly line?: (words: { readonly source: string; readonly args: readonly string[] }) => string;
   /** Arguments with which it says its version; absent where it has none, or is a program of the job's own choice. */
   readonly askVersion?: readonly string[];
 };
 
 export type InterpreterContext = {
   readonly platform: NodeJS.Platform;
-  /** Windows' own folder. */
-  readonly systemRoot: string;
+  readonly windows: WindowsFolders;
   /** The agent's own user. */
   readonly uid: number;
 };
@@ -35,13 +38,15 @@ const POSIX_NAMES: Partial<Record<Shell, readonly string[]>> = {
 };
 
 /** The interpreter of a job on this platform. Throws `shell-absent` where it is not installed. */
-export function findInterpreter(body: JobBody, { platform, systemRoot, uid }: InterpreterContext): Interpreter {
-  if (body.shell === "exec") return execOf(body);
-  return platform === "win32" ? windowsInterpreter(body.shell, systemRoot) : posixInterpreter(body.shell, uid);
+export function findInterpreter(body: JobBody, { platform, windows, uid }: InterpreterContext): Interpreter {
+  if (body.shell === "exec") return execOf(body, platform);
+  return platform === "win32" ? windowsInterpreter(body, windows) : posixInterpreter(body.shell, uid);
 }
 
-function execOf({ args }: JobBody): Interpreter {
+function execOf({ args }: JobBody, platform: NodeJS.Platform): Interpreter {
   const [path = "", ...rest] = args;
+  // Windows would hand it to cmd, which takes arguments apart by rules of its own.
+  if (platform === "win32" && isBatchFile(path)) throw refuse("platform-lacks", "a batch file without --shell cmd");
   const isAbsolute = path.startsWith("/") || /^[A-Za-z]:\\/.test(path);
   if (!isAbsolute || !isExecutable(path))
     throw refuse("shell-absent", `${path.slice(0, 120)} is no absolute path of a program`);
@@ -80,22 +85,7 @@ function askVersionOf(shell: Shell, path: string): readonly string[] | undefined
   return shell !== "sh" || ["bash", "zsh"].includes(basename(realpathSync(path))) ? ["--version"] : undefined;
 }
 
-function windowsInterpreter(shell: Shell, systemRoot: string): Interpreter {
-  const known: Partial<Record<Shell, Interpreter>> = {
-    cmd: { path: `${systemRoot}\\System32\\cmd.exe`, args: (source) => ["/d", "/q", "/c", source], extension: ".cmd" },
-    powershell: {
-      path: `${systemRoot}\\System32\\WindowsPowerShell\\v1.0\\powershell.exe`,
-      args: powershellArgs,
-      extension: ".ps1",
-    },
-    pwsh: { path: "C:\\Program Files\\PowerShell\\7\\pwsh.exe", args: powershellArgs, extension: ".ps1" },
-  };
-  const found = known[shell];
-  if (found === undefined || !isExecutable(found.path)) throw refuse("shell-absent", shell);
-  return found;
-}
-
 // Never a profile, never a prompt; the policy is bypassed because the signature has decided.
-function powershellArgs(source: string): readonly string[] {
+export function powershellArgs(source: string): readonly string[] {
   return ["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", source];
 }

@@ -4,6 +4,7 @@ import type { Account } from "./account.ts";
 import { environmentOf } from "./environment.ts";
 import type { PreparedJob, RunEnvironment } from "./run-job.ts";
 import type { Source } from "./source-file.ts";
+import { type WindowsLaunch, windowsLaunch } from "./windows-launch.ts";
 
 export type Launch = {
   /** An absolute path. */
@@ -15,6 +16,8 @@ export type Launch = {
   readonly hasInput: boolean;
   /** What become the child's descriptors from 3 on: the agent's own, or a pipe to the agent. */
   readonly descriptors: readonly (number | "pipe" | "ignore")[];
+  /** What Windows takes in place of arguments and ids. */
+  readonly windows?: WindowsLaunch;
 };
 
 /** The job's own program, as its account should see it; who starts it, and as whom, is change-user.ts' matter. */
@@ -34,6 +37,7 @@ export function launchOf(
     cwd: body.cwd ?? (platform === "win32" ? `${windows.systemDrive}\\` : "/"),
     hasInput: body.stdin !== undefined,
     descriptors: source?.descriptor === undefined ? [] : [source.descriptor],
+    ...(platform === "win32" ? { windows: windowsLaunch({ body, interpreter, source }) } : {}),
   };
 }
 

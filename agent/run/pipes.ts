@@ -1,12 +1,12 @@
 // The pipes that a job writes into, which may be left unread for a while: the kernel then holds up whoever writes.
-import type { ChildProcess } from "node:child_process";
+import type { JobProcess } from "./containment.ts";
 
 export class Pipes {
-  #child: ChildProcess | undefined;
+  #child: JobProcess | undefined;
   #isHeld = false;
 
   /** The child that writes from now on. Once it has exited nothing is left unread: what it wrote last is part of its output. */
-  of(child: ChildProcess): void {
+  of(child: JobProcess): void {
     this.#child = child;
     if (this.#isHeld) this.hold(true);
     child.once("exit", () => {
@@ -21,7 +21,7 @@ export class Pipes {
   }
 }
 
-function setReading({ stdout, stderr }: ChildProcess, isRead: boolean): void {
+function setReading({ stdout, stderr }: JobProcess, isRead: boolean): void {
   for (const pipe of [stdout, stderr]) {
     if (isRead) pipe?.resume();
     else pipe?.pause();

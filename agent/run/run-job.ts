@@ -1,8 +1,7 @@
 // Runs one verified job: its process, its output, its limits, its end. Nothing here decides whether it may run.
-import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBase64url } from "../../protocol/bytes.ts";
-import type { JobBody } from "../../protocol/job-body.ts";
+import type { JobBody, PlatformLimit } from "../../protocol/job-body.ts";
 import type { KeptStream } from "../../protocol/output.ts";
 import { isSuccess, type Outcome, type Stream } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
@@ -11,7 +10,7 @@ import type { Runnable } from "../../protocol/verify-job.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
 import { type Account, type AgentAccount, checkUser, findAccounts, type SystemPlaces } from "./account.ts";
 import { changeFault, SCRIPT_AT, scriptFor, SOURCE_AT, throughChanger, unsettable } from "./change-user.ts";
-import type { Containment, Enclosure } from "./containment.ts";
+import type { Containment, Enclosure, JobProcess } from "./containment.ts";
 import type { WindowsFolders } from "./environment.ts";
 import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { type InterpreterVersions, soon } from "./interpreter-version.ts";
@@ -52,6 +51,8 @@ export type RunResult = {
   /** Absent where nothing was started. */
   readonly interpreter?: string;
   readonly interpreterVersion?: string;
+  /** Limits of the job that were not applied. */
+  readonly unenforced?: readonly PlatformLimit[];
 };
 
 export type EndCause = Extract<Outcome, { type: "cancelled" }>["by"];
@@ -69,15 +70,15 @@ export type OnOutput = (stream: Stream, bytes: Uint8Array) => void;
 
 /** Throws `shell-absent`, `user-denied` or `platform-lacks`. */
 export function prepareJob(runnable: Runnable<"run">, environment: RunEnvironment): PreparedJob {
-  const { platform, account: agent, windows, places } = environment;
+  const { platform, account: agent, windows, places, containment } = environment;
+  containment.check?.(runnable.body);
   const { user, env } = runnable.body;
   checkUser(user, { agent, platform, places });
   // On POSIX a shell sets them.
   const isSet = user.as === "system" || platform === "win32";
   const unset = isSet ? undefined : unsettable(env.map(({ name }) => name));
   if (unset !== undefined) throw refuse("platform-lacks", `a variable ${unset} for another user`);
-  const { systemRoot } = windows;
-  return { runnable, interpreter: findInterpreter(runnable.body, { platform, systemRoot, uid: agent.uid }) };
+  return { runnable, interpreter: findInterpreter(runnable.body, { platform, windows, uid: agent.uid }) };
 }
 
 /** Starts the job. Its failure to start is an outcome as well; `done` does not reject. */
@@ -148,7 +149,7 @@ async function accountsFor(user: JobBody["user"], { environment, stop }: RunCont
 
 type Kept = readonly [KeptOutput, KeptOutput];
 type TurnContext = RunContext & { readonly prepared: PreparedJob; readonly kept: Kept };
-type Ended = Pick<RunResult, "outcome" | "contained">;
+type Ended = Pick<RunResult, "outcome" | "contained"> & { readonly unenforced: readonly PlatformLimit[] };
 
 /**
  * One account after the other; what ends the job from outside ends the rest with it and is the outcome. Once the last has ended
@@ -164,39 +165,68 @@ async function runInTurn(accounts: readonly Account[], context: TurnContext): Pr
   const cause = await stopped();
   const isFirst = cause !== undefined && (ended.length < accounts.length || outcomes.includes(cause));
   const own = outcomes.find((outcome) => !isSuccess(outcome)) ?? { type: "exited", code: 0 };
-  return { outcome: isFirst ? cause : own, contained: leastSure(ended.map(({ contained }) => contained)) };
+  const unenforced = [...new Set(ended.flatMap((one) => one.unenforced))];
+  return { outcome: isFirst ? cause : own, contained: leastSure(ended.map(({ contained }) => contained)), unenforced };
 }
 
 function leastSure(contained: readonly Receipt["contained"][]): Receipt["contained"] {
-  return (["no", "unknown", "yes"] as const).find((one) => contained.includes(one)) ?? "yes";
+  return (["no", "unknown", "left", "yes"] as const).find((one) => contained.includes(one)) ?? "yes";
 }
 
-async function runAs(
-  account: Account,
-  index: number,
-  { prepared, environment, kept, onOutput, stop, pipes }: TurnContext,
-): Promise<Ended> {
+async function runAs(account: Account, index: number, context: TurnContext): Promise<Ended> {
+  const { prepared, environment } = context;
   const { body, job } = prepared.runnable;
   const name = index === 0 ? job.manifest.job : `${job.manifest.job}.${index}`;
-  const enclosure = environment.containment.open(name, body.limits);
   const texts: Source[] = [];
+  let enclosure: Enclosure | undefined;
+  const ended = (outcome: Outcome): Ended => ({
+    outcome,
+    contained: enclosure?.contained() ?? "yes",
+    unenforced: [...(enclosure?.unenforced ?? [])],
+  });
   try {
-    const launch = startOf(prepared, { environment, account, name, texts });
-    const child = enclosure.spawn(launch);
+    enclosure = environment.containment.open(name, body.limits);
+    const child = enclosure.spawn(startOf(prepared, { environment, account, name, texts }));
     for (const text of texts) text.release();
-    const first = firstCause(child, { stop, fault: account.ids === undefined ? undefined : changeFault(child) });
-    const closed = collect(child, kept, onOutput);
-    pipes.of(child);
-    feed(child, body.stdin);
-    const outcome = await first;
-    if (child.pid !== undefined) await endAll(enclosure, child, closed);
-    return { outcome, contained: enclosure.contained() };
+    const fault = account.ids === undefined ? undefined : changeFault(child);
+    const outcome = await outcomeOf(child, { fault, enclosure, context });
+    return ended(seenThrough(outcome, { source: texts[0], kept: context.kept }));
   } catch (error) {
-    return { outcome: notStarted(error), contained: "yes" };
+    // Where it was our own doing that failed, something of the job may run.
+    await enclosure?.end();
+    return ended(notStarted(error));
   } finally {
-    enclosure.close();
+    enclosure?.close();
     for (const text of texts) text.remove();
   }
+}
+
+type Watching = {
+  readonly fault: Causes["fault"];
+  readonly enclosure: Enclosure;
+  readonly context: TurnContext;
+};
+
+/** The first cause that ends the job. When this settles, nothing of it runs any more but what may be left behind. */
+async function outcomeOf(child: JobProcess, { fault, enclosure, context }: Watching): Promise<Outcome> {
+  const { kept, onOutput, pipes, stop, prepared } = context;
+  const { body } = prepared.runnable;
+  const first = firstCause(child, { stop, fault });
+  const closed = collect(child, kept, (stream, bytes) => {
+    onOutput(stream, bytes);
+    const { endAtOutputBytes: most = Infinity } = body.limits;
+    if (kept[0].size + kept[1].size > most) stop.resolve({ type: "output-limit", afterBytes: most });
+  });
+  pipes.of(child);
+  feed(child, body.stdin);
+  const outcome = await first;
+  if (child.pid === undefined) return outcome;
+  const isByItself = outcome.type === "exited" || outcome.type === "signalled";
+  const isClosed = await hasClosed(closed, child.exitCode === null && child.signalCode === null ? 0 : PIPE_WAIT_MS);
+  if (isByItself && body.leave === true) enclosure.letGo();
+  else await enclosure.end();
+  await letGoOfPipes(child, isClosed || enclosure.contained() === "left" ? Promise.resolve() : closed);
+  return outcome;
 }
 
 type Place = {
@@ -211,9 +241,10 @@ type Place = {
 function startOf(prepared: PreparedJob, { environment, account, name, texts }: Place): Launch {
   const { jobs, platform, places } = environment;
   const { runnable, interpreter } = prepared;
+  const inSession = runnable.body.user.as !== "system";
   const place = (text: string, as: number) => {
     const placed = placeSource(
-      { text, as, owner: account.ids, jobs, name, extension: interpreter.extension },
+      { text, as, owner: account.ids, jobs, name, extension: interpreter.extension, inSession },
       platform,
     );
     texts.push(placed);
@@ -235,7 +266,7 @@ type Causes = {
 };
 
 /** Exit, time limit or a stop from outside: the one that comes first is how this process ended. */
-function firstCause(child: ChildProcess, { stop, fault }: Causes): Promise<Outcome> {
+function firstCause(child: JobProcess, { stop, fault }: Causes): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   child.once("error", (error) => resolve(notStarted(error)));
   child.once("exit", (code, signal) => {
@@ -246,18 +277,30 @@ function firstCause(child: ChildProcess, { stop, fault }: Causes): Promise<Outco
   return Promise.race([promise, stop.promise]);
 }
 
+const SHELL_SILENT = "SHELL_SILENT";
+
+/** A time limit of a shell that never came to its script is no time-out of the script. */
+function seenThrough(
+  outcome: Outcome,
+  { source, kept }: { source: Source | undefined; kept: readonly KeptOutput[] },
+): Outcome {
+  const isSilent = source?.hasBegun?.() === false && kept.every(({ size }) => size === 0);
+  return outcome.type === "timed-out" && isSilent ? { type: "not-started", error: SHELL_SILENT } : outcome;
+}
+
 function exitOutcome(code: number | null, signal: NodeJS.Signals | null): Outcome {
   if (signal !== null) return { type: "signalled", signal };
   return { type: "exited", code: code ?? 0 };
 }
 
 function notStarted(error: unknown): Outcome {
+  if (error instanceof Refusal) return { type: "refused", code: error.code, detail: error.detail };
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
   return { type: "not-started", error: /^[A-Z0-9_]{1,40}$/.test(code) ? code : "UNKNOWN" };
 }
 
 /** Keeps and passes on what the job writes; settles when both pipes are closed. */
-async function collect(child: ChildProcess, [stdout, stderr]: Kept, onOutput: OnOutput): Promise<void> {
+async function collect(child: JobProcess, [stdout, stderr]: Kept, onOutput: OnOutput): Promise<void> {
   const closed = Promise.withResolvers<void>();
   child.once("close", () => closed.resolve());
   child.once("error", () => closed.resolve());
@@ -270,23 +313,24 @@ async function collect(child: ChildProcess, [stdout, stderr]: Kept, onOutput: On
   return closed.promise;
 }
 
-function feed(child: ChildProcess, stdin: string | undefined): void {
+function feed(child: JobProcess, stdin: string | undefined): void {
   if (stdin === undefined) return;
   // A job may end without reading its input: the broken pipe is not our matter.
   child.stdin?.once("error", () => undefined);
   child.stdin?.end(fromBase64url(stdin) ?? new Uint8Array(0));
 }
 
-/** After the cause: what is left of the tree is ended, then the pipes are let go of even if something still holds them. */
-async function endAll(enclosure: Enclosure, child: ChildProcess, closed: Promise<void>): Promise<void> {
+async function hasClosed(closed: Promise<void>, withinMs: number): Promise<boolean> {
   const waiting = new AbortController();
-  const isClosed = await Promise.race([
-    closed.then(() => true),
-    sleep(child.exitCode === null && child.signalCode === null ? 0 : PIPE_WAIT_MS, false, { signal: waiting.signal }),
-  ]);
+  const late = sleep(withinMs, false, { signal: waiting.signal }).catch(() => false);
+  const isClosed = await Promise.race([closed.then(() => true), late]);
   waiting.abort();
-  await enclosure.end();
-  if (!isClosed) await Promise.race([closed, sleep(KILL_WAIT_MS, undefined, { ref: false })]);
+  return isClosed;
+}
+
+/** What they still hold is read, for a time; then they are let go of even if something keeps them open. */
+async function letGoOfPipes(child: JobProcess, closed: Promise<void>): Promise<void> {
+  await hasClosed(closed, KILL_WAIT_MS);
   child.stdout?.destroy();
   child.stderr?.destroy();
 }

@@ -2,7 +2,7 @@
 // read, nothing left behind.
 import { closeSync, fchownSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-
+import { windowsSource } from "./windows-source.ts";
 export type Source = {
   /** What the program is told to read. */
   readonly path: string;
@@ -12,6 +12,10 @@ export type Source = {
   readonly release: () => void;
   /** Removes what is left, after the job has ended. */
   readonly remove: () => void;
+  /** Whether the interpreter has come to it, where that can be known. */
+  readonly hasBegun?: () => boolean;
+  /** Windows: the job's own folder, to which a session's user gets access, and the file that is written when the shell has begun. */
+  readonly place?: { readonly folder: string; readonly begun?: string | undefined };
 };
 
 export type SourceInput = {
@@ -24,12 +28,14 @@ export type SourceInput = {
   readonly extension: string;
   /** The child's descriptor that is to hold it, on POSIX. */
   readonly as: number;
+  /** Whether it is for a logged-on user, in that user's session. */
+  readonly inSession: boolean;
 };
 
 /** A source for the interpreter on this platform. What a crash leaves behind, `clearSources` removes at the next start. */
 export function placeSource(input: SourceInput, platform: NodeJS.Platform): Source {
   mkdirSync(input.jobs, { recursive: true, mode: 0o700 });
-  return platform === "win32" ? keptFile(input) : unlinkedFile(input);
+  return platform === "win32" ? windowsSource(input) : unlinkedFile(input);
 }
 
 export function clearSources(jobs: string): void {
@@ -57,19 +63,7 @@ function unlinkedFile({ text, owner, jobs, name, as }: SourceInput): Source {
   return { path: `/dev/fd/${as}`, descriptor, release, remove: release };
 }
 
-/** Windows: a file in the state folder, whose access list lets only SYSTEM and Administrators read it. */
-function keptFile({ text, jobs, name, extension }: SourceInput): Source {
-  const path = join(jobs, `${name}${extension}`);
-  const writing = openSync(path, "wx", 0o600);
-  try {
-    writeAll(writing, text);
-  } finally {
-    closeSync(writing);
-  }
-  return { path, descriptor: undefined, release: () => undefined, remove: () => rmSync(path, { force: true }) };
-}
-
-function writeAll(descriptor: number, text: string): void {
+export function writeAll(descriptor: number, text: string): void {
   const bytes = Buffer.from(text, "utf8");
   for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }

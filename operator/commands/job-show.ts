@@ -19,6 +19,9 @@ import { date } from "../present/time.ts";
 import { type Ended, printGroups } from "../present/run-view.ts";
 import { readAnswer, readOutput, verifyChain } from "../read-result.ts";
 import { placeAmong, type Reader, readerOf } from "../reader.ts";
+import { type Answered, type OccurrenceList, readOccurrences } from "../occurrence-list.ts";
+import { occurrenceLines, occurrencesJson } from "../present/occurrence-words.ts";
+import { scheduleWords } from "../schedule-words.ts";
 import { workTitle } from "../run-request.ts";
 import { openSession, type Session } from "../session.ts";
 import { writeWhole } from "../stored-file.ts";
@@ -39,7 +42,7 @@ export async function showJob(world: World, typed: string, options: ShowOptions)
   const { session: opened, own } = await openReaders(desk, options.unlock === true);
   using session = opened;
   const record = await readRecord(session, await findJob(session, typed), own);
-  const ended: Ended[] = [];
+  const ended: Shown[] = [];
   for (const delivery of record.deliveries) ended.push(await endedOf(session, { record, delivery, own }));
   if (options.export !== undefined) exportFiles(world, options.export, { session, record });
   const shown = options.failed === true ? ended.filter(({ result }) => !hasSucceeded(result)) : ended;
@@ -61,12 +64,33 @@ async function openReaders(desk: Desk, unlock: boolean): Promise<{ session: Sess
 
 type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly own: readonly Reader[] };
 
-async function endedOf(session: Session, { record, delivery, own }: Reading): Promise<Ended> {
+/** How it ended on a device; of a job that comes round the newest answer, and the list of them. */
+type Shown = Ended & { readonly occurrences?: OccurrenceList };
+
+async function endedOf(session: Session, { record, delivery, own }: Reading): Promise<Shown> {
   const { device: id, state, note } = delivery;
   const device = session.roster.devices.get(id);
   const followed = { ...AT_START, delivery: state, ...(note === undefined ? {} : { note }) };
   const target = { job: record.manifest.job, device: deviceOf(session, id) };
-  return { target, followed, result: await resultOf(session, { record, delivery, own }, device) };
+  const reading = { record, delivery, own };
+  if (record.manifest.runs !== undefined && device !== undefined && record.receipts.has(id))
+    return { target, followed, ...(await roundsOf(session, reading, device)) };
+  return { target, followed, result: await resultOf(session, reading, device) };
+}
+
+async function roundsOf(
+  session: Session,
+  { record, own }: Reading,
+  device: RosterDevice,
+): Promise<Pick<Shown, "result" | "occurrences">> {
+  try {
+    const occurrences = await readOccurrences(session, record, device);
+    const [newest] = occurrences.answers;
+    if (newest === undefined) throw new Fault("relay-odd", `no receipt of ${device.name}, which it says has answered`);
+    return { occurrences, result: await openAnswer(session, { record, own, read: newest }) };
+  } catch (error) {
+    return { result: untrusted(error) };
+  }
 }
 
 async function resultOf(
@@ -92,15 +116,25 @@ async function answerOf(session: Session, { record, envelope, own, device }: Ans
     if (device === undefined) throw refuse("roster-device-unknown", "it was removed, so its key is not known here");
     const read = readAnswer(envelope, { asked: record, device, tenant: session.state.tenant });
     await verifyChain(session, device, read);
-    const { readers } = record.manifest;
-    const reader = own.find((one) => placeAmong(readers, one) >= 0);
-    if (reader === undefined) throw refuse("output-sealed", "repeat with --unlock");
-    return { type: "answered", ...read, output: await readOutput(session, read.receipt, { readers, reader }) };
+    return await openAnswer(session, { record, own, read });
   } catch (error) {
-    const isOurs = error instanceof Refusal || (error instanceof Fault && error.code !== "relay-unreachable");
-    if (isOurs) return { type: "untrusted", error };
-    throw error;
+    return untrusted(error);
   }
+}
+
+type Verified = Pick<Reading, "record" | "own"> & { readonly read: Answered };
+
+async function openAnswer(session: Session, { record, own, read }: Verified): Promise<DeviceResult> {
+  const { readers } = record.manifest;
+  const reader = own.find((one) => placeAmong(readers, one) >= 0);
+  if (reader === undefined) throw refuse("output-sealed", "repeat with --unlock");
+  return { type: "answered", ...read, output: await readOutput(session, read.receipt, { readers, reader }) };
+}
+
+function untrusted(error: unknown): DeviceResult {
+  if (error instanceof Refusal || (error instanceof Fault && error.code !== "relay-unreachable"))
+    return { type: "untrusted", error };
+  throw error;
 }
 
 /** A device as the roster has it; one that it no longer has by its id only. */
@@ -114,13 +148,15 @@ function removedDevice(device: string): RosterDevice {
 
 // --- Showing ---
 
-function printRecord(world: World, record: JobRecord, ended: readonly Ended[]): void {
+function printRecord(world: World, record: JobRecord, ended: readonly Shown[]): void {
   const { manifest, statement, signers, submittedAt, work } = record;
   print(world, `job        ${manifest.job}`);
   print(world, `statement  ${statement}`);
   print(world, `signed by  ${signers.map(plain).join(", ")}`);
   print(world, `sent       ${date(submittedAt)}   ends ${date(manifest.expiresAt)}`);
   print(world, `runs       ${work instanceof Refusal ? `(${work.code}: ${work.detail})` : workWords(work)}`);
+  const window = work instanceof Refusal || work.kind !== "run" ? undefined : work.body.window;
+  for (const words of scheduleWords(manifest, window)) print(world, `when       ${words}`);
   const waiting = ended.filter(({ result }) => result === undefined);
   for (const { target, followed } of waiting) {
     const note = followed.note === undefined ? "" : ` (its word, not signed: ${noteWords(followed.note)})`;
@@ -131,6 +167,10 @@ function printRecord(world: World, record: JobRecord, ended: readonly Ended[]): 
     if (result?.type !== "answered") continue;
     const { seq, time, keyHead } = result.receipt;
     print(world, `receipt    ${target.device.name} ${seq}, ${date(time)}, key log ${keyHead.seq}, ${result.id}`);
+  }
+  for (const { target, occurrences } of ended) {
+    for (const line of occurrences === undefined ? [] : occurrenceLines(target.device.name, occurrences))
+      print(world, line);
   }
 }
 
@@ -151,8 +191,8 @@ function shownBody(work: JobWork): object {
   return work.kind === "run" ? withoutSecrets(work.body) : work.body;
 }
 
-function json({ manifest, statement, signers, submittedAt, work }: JobRecord, ended: readonly Ended[]): object {
-  const { job, batch, kind, issuedAt, expiresAt, keyHead } = manifest;
+function json({ manifest, statement, signers, submittedAt, work }: JobRecord, ended: readonly Shown[]): object {
+  const { job, batch, kind, issuedAt, notBefore, expiresAt, keyHead, runs } = manifest;
   const shown = work instanceof Refusal ? { body: null, bodyRefused: work.code } : { body: shownBody(work) };
   return {
     job,
@@ -162,10 +202,12 @@ function json({ manifest, statement, signers, submittedAt, work }: JobRecord, en
     signers,
     submittedAt,
     issuedAt,
+    notBefore,
     expiresAt,
     keyHead,
     ...shown,
-    devices: ended.map(resultJson),
+    ...(runs === undefined ? {} : { runs }),
+    devices: ended.map((one) => ({ ...resultJson(one), ...occurrencesJson(one.occurrences) })),
   };
 }
 

@@ -5,6 +5,7 @@ import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts"
 import { listJobs, type ListedJob } from "../listed-jobs.ts";
 import { foldNames } from "../present/fold.ts";
 import { plain } from "../present/escape.ts";
+import { span } from "../present/span.ts";
 import { table } from "../present/table.ts";
 import { date } from "../present/time.ts";
 import { openSession, type Session } from "../session.ts";
@@ -43,7 +44,9 @@ function rowOf(
   const isJob = !(signed instanceof Refusal) && signed.manifest.job === job;
   const by = isJob ? signed.signers.join(", ") : `NOT VERIFIED${signed instanceof Refusal ? ` ${signed.code}` : ""}`;
   const on = isJob ? foldNames(namesOf(session, signed)) : "-";
-  return { job, batch, submittedAt, by, targets, answered, on, title: plain(title ?? "-") };
+  const runs = isJob ? signed.manifest.runs : undefined;
+  const rounds = runs === undefined ? "" : ` (${runs.count} times, every ${span(runs.everyMs)})`;
+  return { job, batch, submittedAt, by, targets, answered, on, title: plain(title ?? "-") + rounds };
 }
 
 function signedOrRefusal(session: Session, envelope: Uint8Array): SignedJob | Refusal {

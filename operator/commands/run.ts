@@ -1,26 +1,30 @@
 // `keybound run`: signs a job for listed devices, sends it, and shows what they prove to have done.
 import type { RosterDevice } from "../../protocol/roster.ts";
+import type { Window } from "../../protocol/window.ts";
 import { chooseTargets, requireTargets, type TargetOptions } from "../choose-targets.ts";
 import { composeFor } from "../compose-for.ts";
 import { type CommonOptions, openDesk } from "../desk.ts";
+import type { ComposedJob } from "../compose-job.ts";
 import { Fault } from "../fault.ts";
 import { type FileOptions, localFiles } from "../file-options.ts";
-import { windowOf } from "../job-window.ts";
 import { passingExitCode } from "../passed-exit-code.ts";
 import { type BodyOptions, jobTitle, type Program, readBodyOptions, readProgram } from "../run-request.ts";
+import { scheduleWords } from "../schedule-words.ts";
 import { filesField, sealFiles } from "../seal-file.ts";
-import { sendJobs, type WaitOptions } from "../send-and-wait.ts";
+import { type Sending, sendJobs, type WaitOptions } from "../send-and-wait.ts";
 import { batchOf } from "../send-jobs.ts";
 import type { Session } from "../session.ts";
 import { openUnlocked } from "../unlock.ts";
 import { uploadFiles } from "../upload-files.ts";
+import { readWhen, timesOf, type WhenOptions } from "../when.ts";
 import type { World } from "../world.ts";
 
 export type RunOptions = CommonOptions &
   TargetOptions &
   BodyOptions &
   FileOptions &
-  WaitOptions & { readonly expires?: number; readonly ignoreClock?: boolean };
+  WhenOptions &
+  WaitOptions & { readonly ignoreClock?: boolean };
 
 /** A choice among the devices that were asked for, once the roster is known. */
 export type NarrowTargets = (session: Session, targets: readonly RosterDevice[]) => Promise<readonly RosterDevice[]>;
@@ -53,6 +57,7 @@ async function composeAndRun(world: World, { program, narrow }: Asked, options: 
       "--stdin - takes standard input: give the passphrase by --passphrase-file or --passphrase-fd",
     );
   }
+  const when = readWhen(options, world.now());
   const files = await sealFiles(world, localFiles(options, world.platform));
   const body = { ...(await readBodyOptions(world, program, options)), ...filesField(files) };
   using desk = openDesk(world, options);
@@ -62,9 +67,35 @@ async function composeAndRun(world: World, { program, narrow }: Asked, options: 
   const targets = await narrow(session, chooseTargets(session.roster, options));
   if (options.exitCode === true && targets.length > 1)
     throw new Fault("misuse", `--exit-code is one device's, and these are ${targets.length}`);
+  const times = timesOf(when, { policy: session.state.policy, now: world.now() });
   await uploadFiles(session, files);
-  const expiresInMs = windowOf(session, options.expires);
-  const composed = await composeFor(unlocked, { work: { kind: "run", body }, targets, expiresInMs });
-  const sending = { title: jobTitle(body), outputBytes: body.limits.outputBytes, options };
-  return await sendJobs(unlocked, batchOf(session, composed), sending);
+  const composed = await composeFor(unlocked, { work: { kind: "run", body }, targets, ...times });
+  const detach = isDetached(options);
+  const sending = { title: jobTitle(body), outputBytes: body.limits.outputBytes, options: { ...options, detach } };
+  return await sendJobs(unlocked, batchOf(session, composed), {
+    ...sending,
+    ...laterOf(composed, body.window, detach),
+  });
 }
+
+/** What is to run later is waited for only where that is asked for, and what comes round not even then. */
+function isDetached({ detach, wait, waitTimeout, exitCode, at, window, every }: RunOptions): boolean {
+  if (detach === true || every !== undefined) return true;
+  const isWaiting = wait === true || waitTimeout !== undefined || exitCode === true;
+  return (at !== undefined || window !== undefined) && !isWaiting;
+}
+
+/** What is said of the times of a job that is not waited for. */
+function laterOf([first]: readonly ComposedJob[], window: Window | undefined, isLeft: boolean): LaterWords {
+  if (first === undefined || !isLeft) return {};
+  const { notBefore, expiresAt, runs } = first.manifest;
+  const json = {
+    notBefore,
+    expiresAt,
+    ...(runs === undefined ? {} : { runs }),
+    ...(window === undefined ? {} : { window }),
+  };
+  return { schedule: scheduleWords(first.manifest, window), json };
+}
+
+type LaterWords = Pick<Sending, "schedule" | "json">;

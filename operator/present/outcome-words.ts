@@ -45,6 +45,10 @@ export function endingWords(outcome: Outcome): string {
       return "rebooted: the device was started anew, as the job had said that it may be";
     case "expired":
       return "expired: the device had accepted it, and its turn did not come in time";
+    case "missed":
+      return outcome.why === "late"
+        ? "missed: it had not begun when a newer one was due"
+        : "missed: the one before was still running";
     case "refused": {
       const detail = outcome.detail === undefined ? "" : ` (${plain(outcome.detail)})`;
       return `refused ${outcome.code}: ${REFUSALS[outcome.code].says}${detail}`;

@@ -14,11 +14,36 @@ export function resultJson({ target, followed, result }: Ended): object {
     return { ...head, result: result.type, ok, code: result.error.code, detail: result.error.detail };
   }
   if (result.type === "expired") return { ...head, result: result.type, ok };
-  const { seq, outcome, startedAt, finishedAt, contained, interpreter, interpreterVersion, keyHead } = result.receipt;
+  const {
+    seq,
+    occurrence,
+    runsLeft,
+    outcome,
+    startedAt,
+    finishedAt,
+    contained,
+    unenforced,
+    interpreter,
+    interpreterVersion,
+    keyHead,
+  } = result.receipt;
   const started = startedAt === undefined ? {} : { startedAt };
   const version = interpreterVersion === undefined ? {} : { interpreterVersion };
   const ran = interpreter === undefined ? {} : { interpreter, ...version };
-  const receipt = { id: result.id, seq, outcome, ...started, finishedAt, contained, ...ran, keyHead };
+  const round = occurrence === undefined ? {} : { occurrence, runsLeft };
+  const unapplied = unenforced === undefined ? {} : { unenforced };
+  const receipt = {
+    id: result.id,
+    seq,
+    ...round,
+    outcome,
+    ...started,
+    finishedAt,
+    contained,
+    ...unapplied,
+    ...ran,
+    keyHead,
+  };
   return { ...head, result: result.type, ok, receipt, ...outputJson(result.output) };
 }
 

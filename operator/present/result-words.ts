@@ -1,6 +1,7 @@
 // A device's result in words, on one line.
 import { isSuccess } from "../../protocol/outcome.ts";
 import { isRefusalCode, REFUSALS } from "../../protocol/refusal.ts";
+import type { Receipt } from "../../protocol/receipt.ts";
 import type { DeviceResult } from "../watch-jobs.ts";
 import { plain } from "./escape.ts";
 import { endingWords } from "./outcome-words.ts";
@@ -8,9 +9,7 @@ import { endingWords } from "./outcome-words.ts";
 export function resultWords(result: DeviceResult): string {
   switch (result.type) {
     case "answered": {
-      const { outcome, contained } = result.receipt;
-      const alive = contained === "no" ? "; processes of it may still run" : "";
-      return endingWords(outcome) + alive;
+      return endingWords(result.receipt.outcome) + notes(result.receipt);
     }
     case "untrusted":
       return `NOT VERIFIED ${plain(result.error.message)}: ${result.error.sentence}`;
@@ -21,6 +20,18 @@ export function resultWords(result: DeviceResult): string {
     default:
       throw new Error(`internal error: no words for ${JSON.stringify(result satisfies never)}`);
   }
+}
+
+const CONTAINED: Readonly<Record<Receipt["contained"], string>> = {
+  yes: "",
+  unknown: "",
+  no: "; processes of it may still run",
+  left: "; it left processes running, as signed",
+};
+
+function notes({ contained, unenforced = [] }: Receipt): string {
+  const limits = unenforced.length === 0 ? "" : `; not enforced there: ${unenforced.join(", ")}`;
+  return CONTAINED[contained] + limits;
 }
 
 /** A device's note is a stranger's text, unless it is a code. */

@@ -14,6 +14,7 @@ export type Bundles = {
   readonly idleNode: string;
   readonly spawner: string;
   readonly swarm: string;
+  readonly crowd: string;
 };
 
 /** Builds dist/ and copies it to `folder`, so that a build in the middle of a run changes nothing in it. */
@@ -28,6 +29,7 @@ export async function makeBundles(folder: string): Promise<Bundles> {
     idleNode: await bundle(folder, "bare/idle-node"),
     spawner: await bundle(folder, "bare/spawner"),
     swarm: await bundle(folder, "swarm-process"),
+    crowd: await bundle(folder, "crowd-process"),
   };
 }
 

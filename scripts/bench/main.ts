@@ -13,12 +13,14 @@ import { agentStart } from "./agent-start.ts";
 import { makeBundles } from "./bundles.ts";
 import { commandLine } from "./command-line.ts";
 import { jobLatency } from "./job-latency.ts";
+import { load } from "./load.ts";
 import { longLog } from "./long-log.ts";
 import { manyJobs } from "./many-jobs.ts";
 import { asMarkdown, digits } from "./numbers.ts";
 import { killAll } from "./programs.ts";
 import { relayLoad } from "./relay-load.ts";
 import { stream } from "./stream.ts";
+import { turns } from "./turns.ts";
 
 const benchmarks = {
   job: jobLatency,
@@ -29,6 +31,8 @@ const benchmarks = {
   many: manyJobs,
   log: longLog,
   stream,
+  turns,
+  load,
 } as const;
 
 async function main(names: readonly string[]): Promise<void> {

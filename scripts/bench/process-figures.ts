@@ -21,6 +21,12 @@ export function figuresOf(pid: number): Figures {
   };
 }
 
+/** The most memory that a process has had so far, RSS: VmHWM of proc_pid_status(5). */
+export function peakBytesOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return kib(status, "VmHWM") * 1024;
+}
+
 // proc_pid_stat(5): after the command in parentheses come state (3) and on to utime (14) and stime (15).
 function ticksOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

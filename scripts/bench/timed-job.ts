@@ -50,14 +50,18 @@ export async function timeJob(unlocked: Unlocked, device: RosterDevice): Promise
 /** Milliseconds from making jobs, all sent at once, to the last verified receipt. */
 export async function timeJobs(
   unlocked: Unlocked,
-  { devices, count }: { readonly devices: readonly RosterDevice[]; readonly count: number },
+  {
+    devices,
+    count,
+    patienceMs = PATIENCE_MS,
+  }: { readonly devices: readonly RosterDevice[]; readonly count: number; readonly patienceMs?: number },
 ): Promise<number> {
   const start = performance.now();
   const made = await Promise.all(Array.from({ length: count }, () => compose(unlocked, devices)));
   const jobs = made.flat();
   const watch = watchOf(unlocked, jobs, {});
   await submit(unlocked, jobs);
-  await watch.settled(AbortSignal.timeout(PATIENCE_MS));
+  await watch.settled(AbortSignal.timeout(patienceMs));
   const ms = performance.now() - start;
   expectAnswered(watch);
   return ms;

@@ -76,7 +76,7 @@ export function jobsOn(state: State, tenant: Tenant, { bootId = MACHINE.bootId, 
   const written: (() => void)[] = [];
   const jobs = new Jobs({
     owned,
-    environment: environmentIn(path),
+    environment: environmentIn(path, bootId),
     bootId,
     agent: AGENT,
     now: () => tenant.clock.now,

@@ -64,7 +64,7 @@ async function play(acts: readonly Act[]): Promise<void> {
     if (one.type !== "restart") continue;
     // The one before is as good as dead: it finds every job that it ran answered already.
     on = jobsOn(state, acme);
-    on.jobs.recover();
+    await on.jobs.recover();
   }
   await on.jobs.stop("agent-stop");
   check(state, { marks, jobs, cancels, acts });

@@ -98,7 +98,7 @@ describe("a cancel", () => {
     expect(first?.receipt.startedAt).toBeUndefined();
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
-    again.jobs.recover();
+    await again.jobs.recover();
     expect(await answered(state, other)).toEqual({ type: "exited", code: 0 });
     expect(outcomesOf(state, waiting)).toEqual([BY_OPERATOR]);
   });
@@ -111,7 +111,7 @@ describe("a cancel", () => {
     give(cancel);
     expect(await answered(state, cancel)).toEqual(doneWith([late, "barred"]));
     const again = jobsOn(state, acme);
-    again.jobs.recover();
+    await again.jobs.recover();
     expect(give(late, again)).toEqual({ type: "taken" });
     expect(await answered(state, late)).toEqual(BY_OPERATOR);
     expect(give(late, again)).toMatchObject({ type: "taken", refused: "job-repeated" });
@@ -218,7 +218,7 @@ describe("an agent that goes down while a cancel waits for a job's end", () => {
     const cancel = cancelOf([long, waiting]);
     for (const one of [long, waiting, cancel]) give(one);
     const after = jobsOn(state, acme);
-    after.jobs.recover();
+    await after.jobs.recover();
     expect(outcomesOf(state, long)).toEqual([{ type: "lost" }]);
     expect(outcomesOf(state, waiting)).toEqual([BY_OPERATOR]);
     expect(await answered(state, cancel)).toEqual(doneWith([long, "lost"], [waiting, "was-waiting"]));
@@ -246,7 +246,7 @@ describe("what is barred", () => {
     give(cancelOf([late]));
     acme.clock.now += 2 * DAY;
     const again = jobsOn(state, acme);
-    again.jobs.recover();
+    await again.jobs.recover();
     expect(state.all("SELECT job FROM barred")).toHaveLength(1);
     const young = job({ word: "new" });
     give(young);

@@ -3,14 +3,19 @@ import { describe, expect, it } from "vitest";
 import { verifyJournal } from "../../agent/journal.ts";
 import { openOutput } from "../../protocol/output.ts";
 import { checkReceiptChain } from "../../protocol/receipt.ts";
-import { DAY, MINUTE } from "../cast/clock.ts";
+import type { Policy } from "../../protocol/policy.ts";
+import { DAY, HOUR, MINUTE } from "../cast/clock.ts";
 import { type Job, type JobSetup, jobFor } from "../cast/job.ts";
 import { person, raw } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, jobsOn, openState, ownerOf, receiptsOf } from "./bound.ts";
 
-function bound() {
-  const acme = new Tenant();
+function boundWith(policy: Partial<Policy>) {
+  const { jobs, ...rest } = bound(new Tenant({ policy }));
+  return { ...rest, on: { jobs, ...rest } };
+}
+
+function bound(acme = new Tenant()) {
   const state = openState();
   bindTo(state, acme);
   const device = deviceOf(state);
@@ -95,7 +100,7 @@ describe("a signed job", () => {
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
     const receipt = again.nextReceipt();
-    again.jobs.recover();
+    await again.jobs.recover();
     await receipt;
     expect(outcomes(state)).toEqual([{ type: "exited", code: 0 }]);
   });
@@ -104,7 +109,7 @@ describe("a signed job", () => {
     const { state, acme, job, give } = bound();
     give(job({ manifest: { notBefore: acme.clock.now + MINUTE } }));
     acme.clock.now += 2 * DAY;
-    jobsOn(state, acme).jobs.recover();
+    await jobsOn(state, acme).jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "expired" }]);
   });
 
@@ -113,7 +118,7 @@ describe("a signed job", () => {
     const long = job({ body: { source: "sleep 600" } });
     give(long);
     const after = jobsOn(state, acme);
-    after.jobs.recover();
+    await after.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "lost" }]);
     expect(give(long, after)).toMatchObject({ type: "taken", refused: "job-repeated" });
   });
@@ -125,7 +130,7 @@ describe("a signed job", () => {
     ] as const) {
       const { state, acme, job, give } = bound();
       give(job({ body: { source: "sleep 600", mayReboot: true } }));
-      jobsOn(state, acme, { bootId }).jobs.recover();
+      await jobsOn(state, acme, { bootId }).jobs.recover();
       expect(outcomes(state)).toEqual([{ type }]);
     }
   });
@@ -149,6 +154,53 @@ describe("a signed job", () => {
       "started",
       "waiting",
     ]);
+  });
+
+  it("runs beside as many others as the policy that the device knows allows", () => {
+    const { acme, state, job, give, on } = boundWith({ maxRunningJobs: 2 });
+    for (const word of ["a", "b", "c"]) give(job({ word, body: { source: "sleep 600" } }));
+    expect(on.jobs.running).toBe(2);
+    acme.setPolicy({ maxRunningJobs: 3 });
+    on.owned.keyState = acme.state;
+    on.jobs.keysChanged();
+    expect(state.all("SELECT state FROM ledger WHERE state = 'started'")).toHaveLength(3);
+  });
+
+  it("waits for its window on the device's own clock, lets others pass, and begins when it opens", async () => {
+    const { state, acme, job, give, jobs, nextReceipt } = bound();
+    const at = new Date(acme.clock.now + HOUR);
+    const from = `${String(at.getHours()).padStart(2, "0")}:00`;
+    const window = { days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], from, to: from.replace(":00", ":59") };
+    give(job({ word: "night", body: { window } }));
+    expect(jobs.running).toBe(0);
+    const other = nextReceipt();
+    give(job({ word: "other" }));
+    await other;
+    acme.clock.now += HOUR;
+    const opened = nextReceipt();
+    jobs.keysChanged();
+    await opened;
+    expect(outcomes(state)).toHaveLength(2);
+  });
+
+  it("ends as expired when its end comes before its window", () => {
+    const { state, acme, job, give, jobs } = bound();
+    const never = { days: ["sun"], from: "03:00", to: "03:01" };
+    give(job({ manifest: { expiresAt: acme.clock.now + HOUR }, body: { window: never } }));
+    acme.clock.now += HOUR;
+    jobs.keysChanged();
+    expect(outcomes(state)).toEqual([{ type: "expired" }]);
+  });
+
+  it("is judged by its body, not by what the ledger notes of it for the order", async () => {
+    const { state, job, give, jobs, acme } = bound();
+    give(job({ word: "holds", body: { source: "sleep 600", lock: "apt" } }));
+    give(job({ word: "wants", body: { lock: "apt" } }));
+    state.run("UPDATE ledger SET lock = NULL WHERE state = 'waiting'");
+    const again = jobsOn(state, acme);
+    await again.jobs.recover();
+    give(job({ word: "holds too", body: { source: "sleep 600", lock: "apt" } }), again);
+    expect([jobs.running, again.jobs.running]).toEqual([1, 1]);
   });
 
   it("of one lock runs after the other", async () => {
@@ -176,6 +228,15 @@ describe("a job that must not run", () => {
     expect(give(expired)).toEqual({ type: "taken", refused: "job-expired", isAnswered: true });
     expect(give(expired)).toEqual({ type: "taken", refused: "job-expired", isAnswered: false });
     expect(outcomes(state)).toEqual([expect.objectContaining({ type: "refused", code: "job-expired" })]);
+  });
+
+  it("does not run when it comes again and would be taken by now: its receipt says that it did not", () => {
+    const { state, acme, job, give } = bound();
+    const early = job({ manifest: { issuedAt: acme.clock.now + HOUR, notBefore: acme.clock.now + HOUR } });
+    expect(give(early)).toMatchObject({ refused: "job-not-yet", isAnswered: true });
+    acme.clock.now += 2 * HOUR;
+    expect(give(early)).toEqual({ type: "taken", refused: "job-repeated", isAnswered: false });
+    expect(outcomes(state)).toMatchObject([{ type: "refused", code: "job-not-yet" }]);
   });
 
   it("by an unknown key is noted in the journal and not answered", () => {
@@ -234,7 +295,7 @@ describe("a job that must not run", () => {
     ]);
   });
 
-  it("waits in the ledger, is dropped when its signer is revoked, and says so", () => {
+  it("waits in the ledger, is dropped when its signer is revoked, and says so", async () => {
     const acme = new Tenant();
     const bob = person("Bob", "admin");
     acme.add(bob);
@@ -253,7 +314,7 @@ describe("a job that must not run", () => {
     acme.clock.now += 2 * MINUTE;
     const again = jobsOn(state, acme);
     again.owned.keyState = acme.state;
-    again.jobs.recover();
+    await again.jobs.recover();
     expect(outcomes(state)).toEqual([{ type: "cancelled", by: "key-revoked" }]);
   });
 });

@@ -16,15 +16,15 @@ export const MACHINE: Machine = {
   bootId: "boot one",
 };
 
-export function environmentIn(state: string): RunEnvironment {
-  const { jobs, files, placed, fetched } = pathsIn(state);
+export function environmentIn(state: string, bootId = MACHINE.bootId): RunEnvironment {
+  const { jobs, running, files, placed, fetched } = pathsIn(state);
   return {
     platform: process.platform,
     account: { name: "root", home: "/root", uid: process.getuid?.() ?? 0 },
-    windows: { systemRoot: "", systemDrive: "", programData: "", temp: "" },
+    windows: { systemRoot: "", systemDrive: "", programData: "", programFiles: "", temp: "" },
     places: SYSTEM_PLACES,
     versions: new InterpreterVersions(),
-    containment: openContainment(process.platform),
+    containment: openContainment({ platform: process.platform, bootId, running, launcher: "" }),
     jobs,
     files,
     placed,

@@ -8,7 +8,6 @@ import { lockState } from "../../agent/lock.ts";
 import { RefusalMeter } from "../../agent/refusal-meter.ts";
 import { KeptOutput } from "../../agent/run/kept-output.ts";
 import { State } from "../../agent/state.ts";
-import { TurnQueue } from "../../agent/turn-queue.ts";
 import { concat } from "../../protocol/bytes.ts";
 import { folder, openState } from "./bound.ts";
 
@@ -29,20 +28,6 @@ describe("kept output", () => {
         expect(isCut || concat(head, tail).join() === whole.join()).toBe(true);
       }),
     );
-  });
-});
-
-describe("the queue of turns", () => {
-  it("lets nobody overtake who could run, and lets pass who waits for a lock or a time", () => {
-    const queue = new TurnQueue();
-    queue.add({ job: "locked", notBefore: 0, lock: "apt" });
-    queue.add({ job: "later", notBefore: 100, lock: undefined });
-    queue.add({ job: "free", notBefore: 0, lock: undefined });
-    queue.hold("apt");
-    expect([queue.take(10), queue.take(10)]).toEqual(["free", undefined]);
-    expect(queue.nextDue(10)).toBe(100);
-    queue.release("apt");
-    expect([queue.take(200), queue.take(200), queue.take(200)]).toEqual(["locked", "later", undefined]);
   });
 });
 

@@ -87,7 +87,7 @@ describe("a job that ends by itself", () => {
       .map((line) => line.split("=")[0])
       .toSorted((a = "", b = "") => (a < b ? -1 : 1));
     expect(names).toEqual(
-      ["HOME", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "SIGNED", "USER"].filter((name) =>
+      ["HOME", "KEYBOUND_RUN", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "SIGNED", "USER"].filter((name) =>
         names.includes(name),
       ),
     );

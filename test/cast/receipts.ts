@@ -66,6 +66,7 @@ export class ReceiptChain {
       output: result?.output ?? [],
       result: result?.result,
       contained: "yes",
+      unenforced: undefined,
       interpreter: "/bin/bash",
       interpreterVersion: "5.2.15(1)-release",
       keyHead: this.tenant.head,

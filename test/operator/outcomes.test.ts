@@ -16,6 +16,7 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
   [{ type: "exited", code: 0xc0000005 }, "exited 3221225477 (0xC0000005)"],
   [{ type: "signalled", signal: "SIGSEGV" }, "ended by SIGSEGV"],
   [{ type: "timed-out", afterMs: 3_600_000 }, "timed out after 1 hour"],
+  [{ type: "output-limit", afterBytes: 50_000 }, "ended after 50000 bytes of output"],
   [{ type: "cancelled", by: "agent-stop" }, "cancelled by agent-stop: the agent was stopped"],
   [{ type: "cancelled", by: "owner-change" }, "cancelled by owner-change: the device was given another owner"],
   [
@@ -23,11 +24,14 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
     "cancelled by key-revoked: its signer's key was revoked before its turn came",
   ],
   [{ type: "cancelled", by: "operator" }, "cancelled by operator: a signed cancel came"],
+  [{ type: "cancel-done", jobs: [{ job: "AAAAAAAAAAAAAAAAAAAAAA", state: "ended" }] }, "was running, and was ended"],
   [{ type: "not-started", error: "ENOENT" }, "not started: ENOENT (its folder or program is not there)"],
   [{ type: "not-started", error: "EUNATCH" }, "not started: EUNATCH"],
   [{ type: "lost" }, "lost: the agent or the device went down while it ran, and nobody knows how far it came"],
   [{ type: "rebooted" }, "rebooted: the device was started anew, as the job had said that it may be"],
   [{ type: "expired" }, "expired: the device had accepted it, and its turn did not come in time"],
+  [{ type: "missed", from: 1, why: "late" }, "missed: it had not begun when a newer one was due"],
+  [{ type: "missed", from: 1, why: "running" }, "missed: the one before was still running"],
   [
     { type: "refused", code: "shell-absent", detail: "zsh\u001b[2J" },
     String.raw`refused shell-absent: the job's interpreter is not on this device (zsh\u{1b}[2J)`,

@@ -118,6 +118,12 @@ describe("what a change does", () => {
     expect(back.map(({ effect }) => effect)).toEqual(["stricter"]);
   });
 
+  test("more jobs side by side are neither weaker nor stricter", () => {
+    const after = asked({ maxRunningJobs: 16 }, DEFAULT_POLICY);
+    expect(differences(after, DEFAULT_POLICY)).toEqual(["max-running-jobs: 4 -> 16"]);
+    expect(changedPolicy(after, { admins: 2 }).maxRunningJobs).toBe(16);
+  });
+
   test("a stricter mode with an older checkpoint weakens", () => {
     const any = asked({ freshness: "any", freshnessAge: HOUR });
     const after = asked({ freshness: "other", freshnessAge: DAY }, any);

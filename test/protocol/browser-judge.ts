@@ -41,6 +41,7 @@ import * as refusal from "../../protocol/refusal.ts";
 import * as relayLogin from "../../protocol/relay-login.ts";
 import * as roster from "../../protocol/roster.ts";
 import * as rosterEvent from "../../protocol/roster-event.ts";
+import * as runs from "../../protocol/runs.ts";
 import * as seal from "../../protocol/seal.ts";
 import * as seenKeys from "../../protocol/seen-keys.ts";
 import * as setupCode from "../../protocol/setup-code.ts";
@@ -50,6 +51,7 @@ import * as stream from "../../protocol/stream.ts";
 import * as strictJson from "../../protocol/strict-json.ts";
 import * as verifyJob from "../../protocol/verify-job.ts";
 import * as wire from "../../protocol/wire.ts";
+import * as window from "../../protocol/window.ts";
 
 /** As one value, so that a bundler keeps all of it where it is looked at from outside. */
 export const protocol = {
@@ -95,6 +97,7 @@ export const protocol = {
   relayLogin,
   roster,
   rosterEvent,
+  runs,
   seal,
   seenKeys,
   setupCode,
@@ -104,6 +107,7 @@ export const protocol = {
   strictJson,
   verifyJob,
   wire,
+  window,
 };
 
 /** Everything in base64, but for `device` (an id) and `now`. */

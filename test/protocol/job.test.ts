@@ -238,6 +238,14 @@ describe("the body", () => {
     expect(opened({ source: undefined })).toBe("field-invalid");
     expect(opened({ args: ["a\0b"] })).toBe("field-invalid");
     expect(opened({ limits: { timeMs: 0, outputBytes: 0 } })).toBe("field-invalid");
+    const limits = { timeMs: 1, outputBytes: 0 };
+    expect(opened({ limits: { ...limits, processes: 0 } })).toBe("field-invalid");
+    expect(opened({ limits: { ...limits, memoryBytes: 16 * 1024 * 1024 - 1 } })).toBe("field-invalid");
+    expect(opened({ limits: { ...limits, priority: "realtime" } })).toBe("field-invalid");
+    const all = { endAtOutputBytes: 0, processes: 1, memoryBytes: 16 * 1024 * 1024, priority: "low" };
+    expect(opened({ limits: { ...limits, ...all } })).toBe("accepted");
+    expect(opened({ leave: false })).toBe("field-invalid");
+    expect(opened({ leave: true })).toBe("accepted");
     expect(opened({ user: { as: "user", name: "root:x" } })).toBe("field-invalid");
     expect(opened({ user: { as: "root" } })).toBe("field-invalid");
     expect(opened({ user: { as: "console", name: "root" } })).toBe("field-unknown");

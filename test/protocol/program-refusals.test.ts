@@ -1,10 +1,11 @@
 // Refusals that a program gives for what it finds on its machine, where its own tests do not come by them.
 import { describe, expect, test } from "vitest";
 import { checkUser, SYSTEM_PLACES } from "../../agent/run/account.ts";
+import { findInterpreter } from "../../agent/run/interpreter.ts";
 import { MAX_LEDGER_JOBS, RESERVED_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { bindTo, deviceOf, jobsOn, openState, receiptsOf } from "../agent/bound.ts";
 import { DAY } from "../cast/clock.ts";
-import { jobFor } from "../cast/job.ts";
+import { ECHO, jobFor } from "../cast/job.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { codeOf } from "./refused.ts";
 
@@ -25,9 +26,15 @@ describe("a job for a named user", () => {
     expect(codeOf(() => checkUser({ as: "console" }, { agent: root, platform: "linux", places }))).toBe("user-denied");
   });
 
-  test("is more than Windows can do so far", () => {
-    expect(check("Administrator", "win32")).toBe("platform-lacks");
+  test("is found on Windows when the job starts, by the launcher", () => {
+    expect(check("Administrator", "win32")).toBe("accepted");
   });
+});
+
+test("a batch file as a program is more than Windows can do", () => {
+  const windows = { systemRoot: "", systemDrive: "", programData: "", programFiles: "", temp: "" };
+  const body = { ...ECHO, env: [], salt: "", shell: "exec" as const, args: ["C:\\setup.cmd"] };
+  expect(codeOf(() => findInterpreter(body, { platform: "win32", windows, uid: 0 }))).toBe("platform-lacks");
 });
 
 test("a ledger that is full refuses a new job, and says so in a receipt", async () => {

@@ -49,6 +49,28 @@ describe("a result", () => {
     expect((await operator.request(beyond)).parts.map(({ length }) => length)).toEqual([0]);
   });
 
+  test("of one receipt of several for a job is read by that receipt's count, and the receipts are listed newest first", async () => {
+    const { house, target, operator, job, chain } = await scene();
+    await using _ = house;
+    for (const seq of [1, 2, 3]) {
+      await upload(target, job.job, bytesOf(10 + seq), PART);
+      const over = { occurrence: seq, runsLeft: 3 - seq };
+      await target.done({ type: "receipt", job: job.job, seq }, [chain.answer({ job, over }).bytes]);
+    }
+    const read = { type: "read-result", job: job.job, device: web.id, offset: 0 };
+    const sizes = await Promise.all([{}, { seq: 2 }, { seq: 3 }].map((seq) => operator.request({ ...read, ...seq })));
+    expect(sizes.map(({ header }) => header["size"])).toEqual([11, 12, 13]);
+    const list = { type: "list-answers", job: job.job, device: web.id };
+    const pages = await Promise.all([{}, { before: 3 }].map((before) => operator.request({ ...list, ...before })));
+    const [first, second, third] = chain.answers.map(({ bytes }) => Buffer.from(bytes));
+    expect(pages.map(({ parts }) => parts.map((part) => Buffer.from(part)))).toEqual([
+      [third, second, first],
+      [second, first],
+    ]);
+    const { header } = await operator.request({ type: "list-jobs" });
+    expect(header["jobs"]).toEqual([expect.objectContaining({ targets: 1, answered: 1 })]);
+  });
+
   test("cut off by the end of a connection does not stand in the way of a receipt without one", async () => {
     const { house, tenant, url, target, job, chain } = await scene();
     await using _ = house;

@@ -7,6 +7,7 @@ import { breaches, FOLDERS, RELAY_MAY_IMPORT, RELAY_MUST_NOT_REACH, type Sources
 
 const ROOT = join(import.meta.dirname, "../..");
 const DEPENDENCIES = new Set(["@noble/curves", "ws"]);
+const SPAWNS = /^import (?!type )[^;]*"node:child_process"/m;
 const COMMENT = "/** Says what it is for. */\n";
 
 function repository(): Sources {
@@ -25,6 +26,20 @@ function breachesOf(path: string, source: string): readonly string[] {
 describe("this repository", () => {
   test("keeps every rule", () => {
     expect(breaches(repository(), shippedDependencies())).toEqual([]);
+  });
+
+  // On Linux the agent is in the control group of its last job: what it spawns elsewhere than by `outside` would be that job's.
+  test("lets few files of the agent spawn", () => {
+    const files = [...repository()].flatMap(([path, source]) =>
+      path.startsWith("agent/") && SPAWNS.test(source) ? path : [],
+    );
+    expect(files.toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      "agent/inventory.ts",
+      "agent/run/ask-program.ts",
+      "agent/run/launch.ts",
+      "agent/run/walked-tree.ts",
+      "agent/run/windows-containment.ts",
+    ]);
   });
 
   test("runs its tests on the pinned Node", () => {

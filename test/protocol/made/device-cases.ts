@@ -9,7 +9,7 @@ import { packageOf } from "../../cast/package.ts";
 import { person, raw } from "../../cast/person.ts";
 import { digestOf, seeded } from "../../cast/random.ts";
 import { ReceiptChain } from "../../cast/receipts.ts";
-import { flipped } from "../../cast/statement.ts";
+import { flipped, type Overrides } from "../../cast/statement.ts";
 import { Tenant } from "../../cast/tenant.ts";
 import { b64, casesOf, type RefusalCase } from "./case.ts";
 
@@ -101,6 +101,11 @@ export function receiptCases(): readonly RefusalCase[] {
   const kept = [{ stream: "stdout", size: head.length, head, tail: new Uint8Array(0) }] as const;
   const { bytes, result = new Uint8Array(0) } = chain.answer({ job, kept });
   const from = { receipt: b64(bytes), sig: raw(web.signer), tenant: tenant.id };
+  const answered = (over: Overrides) => ({
+    ...from,
+    receipt: b64(new ReceiptChain(web, tenant).answer({ job, over }).bytes),
+    before,
+  });
   const founder = tenant.founder;
   const opened = (sealed: Uint8Array, by = founder) => ({
     ...from,
@@ -115,6 +120,18 @@ export function receiptCases(): readonly RefusalCase[] {
         "the receipt names another one before it",
         { ...from, before: { ...before, id: digestOf("other") } },
         { ...from, before },
+      ],
+      [
+        "field-invalid",
+        "an occurrence that does not say how many are left",
+        answered({ occurrence: 2 }),
+        answered({ occurrence: 2, runsLeft: 1 }),
+      ],
+      [
+        "field-invalid",
+        "missed occurrences from one beyond the last of them",
+        answered({ occurrence: 2, runsLeft: 1, outcome: { type: "missed", from: 3, why: "late" } }),
+        answered({ occurrence: 2, runsLeft: 1, outcome: { type: "missed", from: 2, why: "late" } }),
       ],
     ]),
     ...casesOf("output", [

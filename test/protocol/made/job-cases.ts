@@ -178,6 +178,12 @@ export function timeCases(): readonly RefusalCase[] {
     ],
     ["job-expired", "at the millisecond of its end", from(-HOUR), from(1 - HOUR)],
     ["job-lifetime", "a window of thirty days and a millisecond", until(30 * DAY + 1), until(30 * DAY)],
+    [
+      "job-lifetime",
+      "a job whose last occurrence is due at its end",
+      over({ runs: { everyMs: 12 * HOUR, count: 3 } }),
+      over({ runs: { everyMs: 12 * HOUR - 1, count: 3 } }),
+    ],
     ["job-repeated", "a job that the ledger has", claimed(statement), claimed(undefined)],
     [
       "job-id-reused",
@@ -205,6 +211,10 @@ function threeFiles(size: number) {
   return ["a", "b", "c"].map((path) => ({ ...fileFor({ path, content: new Uint8Array(1) }).file, size }));
 }
 
+const WINDOW = { days: ["sat", "sun"], from: "22:00", to: "04:00" };
+const windowOf = (from: string, to: string) => ({ window: { ...WINDOW, from, to } });
+const rounds = (everyMs: number, count: number) => ({ runs: { everyMs, count } });
+
 export function bodyCases(): readonly RefusalCase[] {
   const moved = ({ wraps, devices }: { wraps: readonly Uint8Array[]; devices: readonly Device[] }) => ({
     wrap: b64(wraps[devices.indexOf(mail)] ?? new Uint8Array(0)),
@@ -226,6 +236,44 @@ export function bodyCases(): readonly RefusalCase[] {
     ],
     ["body-digest", "the body that opens is not the one that was signed for", over(named), given()],
     ["field-invalid", "a body with a shell that is not known", bodyOver({ shell: "fish" }), bodyOver({ shell: "zsh" })],
+    [
+      "field-invalid",
+      "a window of no length",
+      bodyOver(windowOf("22:00", "22:00")),
+      bodyOver(windowOf("22:00", "04:00")),
+    ],
+    [
+      "field-invalid",
+      "a window from an hour that is none",
+      bodyOver(windowOf("24:00", "04:00")),
+      bodyOver(windowOf("00:00", "24:00")),
+    ],
+    [
+      "field-invalid",
+      "a window on no day",
+      bodyOver({ window: { ...WINDOW, days: [] } }),
+      bodyOver({ window: WINDOW }),
+    ],
+    [
+      "field-invalid",
+      "a window that names a day twice",
+      bodyOver({ window: { ...WINDOW, days: ["sat", "sat"] } }),
+      bodyOver({ window: WINDOW }),
+    ],
+    [
+      "field-invalid",
+      "a cancel that comes round",
+      given({ cancels: [echo], manifest: rounds(HOUR, 2) }),
+      given({ cancels: [echo] }),
+    ],
+    [
+      "field-invalid",
+      "a job that comes round in less than a minute",
+      over(rounds(MINUTE - 1, 2)),
+      over(rounds(MINUTE, 2)),
+    ],
+    ["field-invalid", "a job that comes round once", over(rounds(HOUR, 1)), over(rounds(HOUR, 2))],
+    ["field-invalid", "a job that comes round 1,001 times", over(rounds(MINUTE, 1001)), over(rounds(MINUTE, 1000))],
     [
       "field-missing",
       "the body of a run under a manifest that says cancel",

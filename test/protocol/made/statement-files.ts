@@ -2,6 +2,7 @@
 import { text, toBase64 } from "../../../protocol/bytes.ts";
 import { type Kind, readEnvelope, statementId } from "../../../protocol/envelope.ts";
 import { sixDigits } from "../../../protocol/key-approval.ts";
+import { DAY } from "../../cast/clock.ts";
 import { device, enrolmentOf } from "../../cast/device.ts";
 import { jobFor } from "../../cast/job.ts";
 import { contentOf, fileFor } from "../../cast/job-file.ts";
@@ -103,6 +104,20 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     word: "fetch",
     fetches: "/var/log/app.log",
   });
+  const round = jobFor({
+    tenant,
+    devices: [web],
+    word: "round",
+    signers: [grace.signer],
+    manifest: { runs: { everyMs: DAY, count: 10 }, expiresAt: tenant.clock.now + 11 * DAY },
+    body: { window: { days: ["mon", "tue", "wed", "thu", "fri"], from: "22:00", to: "04:00" } },
+  });
+  const nothing = { interpreter: undefined, startedAt: undefined };
+  const missed = {
+    job: round,
+    outcome: { type: "missed", from: 2, why: "late" },
+    over: { occurrence: 4, runsLeft: 6, ...nothing },
+  } as const;
   const [genesis, added] = tenant.log;
   const [admitted] = roster.log;
   if (genesis === undefined || added === undefined || admitted === undefined)
@@ -200,6 +215,21 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
         "receipt",
         "a device's first receipt, of a job that was streamed",
         of(new ReceiptChain(web, tenant).answer({ job, over: { live: STREAMED } }).bytes),
+      ),
+    ],
+    [
+      "job-round",
+      fileOf("job", "a job that comes round ten times, once a day at the most, in a window of the device's own time", {
+        ...of(round.envelope),
+        beside: { plain: round.plain },
+      }),
+    ],
+    [
+      "receipt-missed",
+      fileOf(
+        "receipt",
+        "occurrences 2 to 4 of ten were missed",
+        of(new ReceiptChain(web, tenant).answer(missed).bytes),
       ),
     ],
     ["receipt-cancel-done", fileOf("receipt", "the answer to the cancel", of(cancelDone.bytes))],
