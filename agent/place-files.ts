@@ -1,6 +1,6 @@
 // Putting a job's files where its body says, from the sealed ones: all of them or none, each whole or not at all.
 import { createHash, type Hash } from "node:crypto";
-import { chownSync, mkdirSync, renameSync, rmSync, writeFileSync, readFileSync, existsSync } from "node:fs";
+import { chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync, readFileSync, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fromBase64url } from "../protocol/bytes.ts";
@@ -86,6 +86,11 @@ export async function placeFiles({ prepared, environment, sealed, mayGoOn, begin
 type Ready = { readonly from: string; readonly to: string; readonly sync: () => void };
 
 function renameAll(ready: readonly Ready[], folder: string): string {
+  for (const { to } of ready) {
+    // A rename would fail there, after others had been done.
+    if (lstatSync(to, { throwIfNoEntry: false })?.isDirectory() === true)
+      throw refuse("file-place", `a folder is at ${nameOf(to)}`.slice(0, 200));
+  }
   for (const { from, to } of ready) renameSync(from, to);
   for (const { sync } of ready) sync();
   return folder;
