@@ -48,8 +48,7 @@ export type Placing = {
  * `disk-short`, with nothing placed. What a crash leaves behind, `clearPlaced` removes, as the own folder where it did not begin.
  */
 export async function placeFiles({ prepared, environment, sealed, mayGoOn, begin }: Placing): Promise<void> {
-  const { runnable } = prepared;
-  const { job, body } = runnable;
+  const { job, body } = prepared.runnable;
   const { files = [] } = body;
   const id = job.manifest.job;
   clearPlaced(id, { environment, sealed });
@@ -57,8 +56,9 @@ export async function placeFiles({ prepared, environment, sealed, mayGoOn, begin
   const account = await accountOf(body.user, environment);
   const folder = makeOwnFolder(id, environment);
   await using folders = new AsyncDisposableStack();
+  const ready: Ready[] = [];
+  let isBegun = false;
   try {
-    const ready: Ready[] = [];
     for (const [at, file] of files.entries()) {
       const owner =
         file.owner === undefined ? account.ids : (await accountOf({ as: "user", name: file.owner }, environment)).ids;
@@ -71,15 +71,21 @@ export async function placeFiles({ prepared, environment, sealed, mayGoOn, begin
             }),
           );
       const temporary = `.keybound-${id}-${at}`;
+      const from = join(into.path, temporary);
       noteTemporary(id, sealed, isFileName(file.path) ? undefined : join(dirname(file.path), temporary));
-      await writeOpened(join(into.path, temporary), { file, sealed: sealed.pathOf(id, file.blob), owner });
-      ready.push({ from: join(into.path, temporary), to: join(into.path, nameOf(file.path)), sync: into.sync });
+      ready.push({ from, to: join(into.path, nameOf(file.path)), sync: into.sync });
+      await writeOpened(from, { file, sealed: sealed.pathOf(id, file.blob), owner });
     }
     if (account.ids !== undefined) chownSync(folder, account.ids.uid, account.ids.gid);
-    if (!mayGoOn() || !begin(renameAll(ready, folder))) clearPlaced(id, { environment, sealed });
+    isBegun = mayGoOn() && begin(renameAll(ready, folder));
   } catch (error) {
-    clearPlaced(id, { environment, sealed });
     throw placeRefusal(error);
+  } finally {
+    if (!isBegun) {
+      // A cancel takes the notes away while a temporary file may be in the making.
+      for (const { from } of ready) rmSync(from, { force: true });
+      clearPlaced(id, { environment, sealed });
+    }
   }
 }
 
