@@ -10,7 +10,7 @@ import { barredStatement } from "./barred.ts";
 import { answerBarred, carryOut, noteEnded } from "./cancels.ts";
 import { endExpired } from "./expired.ts";
 import { isDiskFull } from "./fault.ts";
-import { endedWaiting, jobContext, judgeAgain } from "./judge-job.ts";
+import { endedWaiting, endsAll, jobContext, judgeAgain } from "./judge-job.ts";
 import {
   claim,
   PLAIN,
@@ -32,7 +32,7 @@ import { checkCancelRoom, checkRoom, hasOutboxRoom } from "./room.ts";
 import { clearSources } from "./run/source-file.ts";
 import { type EndCause, type PreparedJob, prepareJob, type RunningJob, runJob } from "./run/run-job.ts";
 import type { State } from "./state.ts";
-import { TurnQueue, type Waiting } from "./turn-queue.ts";
+import { TurnQueue, type Waiting, waitingOf } from "./turn-queue.ts";
 import { wallClock } from "./wall-clock.ts";
 
 /** What became of a delivery. `taken`: the relay need not send it again. */
@@ -66,10 +66,7 @@ export class Jobs {
     return this.#active.size;
   }
 
-  /**
-   * After a start: jobs that were running are ended as far as they still run, are lost, and never run again; jobs that waited
-   * wait on.
-   */
+  /** After a start: what former jobs left running is ended, they are lost and never run again; jobs that waited wait on. */
   async recover(): Promise<void> {
     clearSources(this.#options.environment.jobs);
     const started = startedJobs(this.#options.owned.state);
@@ -191,7 +188,7 @@ export class Jobs {
     const { owned, now, bootId, log } = this.#options;
     const { job, body } = prepared.runnable;
     const { manifest, signers } = job;
-    const startsNow = manifest.runs === undefined && this.#hasTurn(waitingOf(prepared));
+    const startsNow = manifest.runs === undefined && this.#hasTurn(waitingOf(prepared.runnable));
     const startedAt = startsNow ? now() : undefined;
     owned.write("accept job", (state) => {
       claim(state, job, { delivery, bootId, startedAt, body });
@@ -200,7 +197,7 @@ export class Jobs {
     log.info({ job: manifest.job, signers, waits: !startsNow }, "job accepted");
     if (startedAt !== undefined) this.#start(prepared, { startedAt, watched });
     else {
-      this.#queue.add(waitingOf(prepared));
+      this.#queue.add(waitingOf(prepared.runnable));
       if (watched) this.#awaited.add(manifest.job);
       this.#startDue();
     }
@@ -398,14 +395,4 @@ export class Jobs {
     const turn = waitingTurn(this.#options.owned.state, job);
     if (turn !== undefined) this.#queue.add(turn);
   }
-}
-
-function waitingOf({ runnable: { job, body } }: PreparedJob): Waiting {
-  const { job: id, notBefore, expiresAt } = job.manifest;
-  return { job: id, signer: job.signers[0] ?? "", notBefore, expiresAt, lock: body.lock, window: body.window };
-}
-
-/** Whether nothing of a job that runs several times comes after this: what ends one occurrence only is no word about the others. */
-function endsAll(outcome: Outcome): boolean {
-  return outcome.type === "cancelled" && outcome.by !== "agent-stop";
 }

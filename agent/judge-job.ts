@@ -46,3 +46,8 @@ export function endedWaiting(refusal: Refusal): Outcome {
   if (refusal.code === "signer-revoked") return { type: "cancelled", by: "key-revoked" };
   return { type: "refused", code: refusal.code, detail: refusal.detail.slice(0, 200).toWellFormed() };
 }
+
+/** Whether nothing of a job that runs several times comes after this: what ends one occurrence only is no word about the others. */
+export function endsAll(outcome: Outcome): boolean {
+  return outcome.type === "cancelled" && outcome.by !== "agent-stop";
+}

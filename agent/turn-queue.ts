@@ -1,5 +1,6 @@
 // Whose turn it is: accepted jobs, each when its time has come, its window is open and its lock is free; one operator's after
 // another's, and each operator's own in the order of acceptance.
+import type { Runnable } from "../protocol/verify-job.ts";
 import { isOpen, type WallClock, type Window } from "../protocol/window.ts";
 
 export type Waiting = {
@@ -11,6 +12,12 @@ export type Waiting = {
   readonly lock: string | undefined;
   readonly window: Window | undefined;
 };
+
+/** The turn that a job waits for, by its manifest and body. */
+export function waitingOf({ job, body }: Runnable<"run">): Waiting {
+  const { job: id, notBefore, expiresAt } = job.manifest;
+  return { job: id, signer: job.signers[0] ?? "", notBefore, expiresAt, lock: body.lock, window: body.window };
+}
 
 type Entry = Waiting & { readonly order: number };
 /** Jobs of one operator with one lock, or with none, in order; never empty. */
