@@ -8,8 +8,8 @@ import type { Session } from "./session.ts";
 
 export type DeviceStanding = {
   readonly device: RosterDevice;
-  /** `unverified`: what came as its answer does not prove itself. */
-  readonly is: "succeeded" | "failed" | "unanswered" | "unverified";
+  /** `coming-round`: one occurrence has ended, others may come. `unverified`: what came as its answer does not prove itself. */
+  readonly is: "succeeded" | "failed" | "coming-round" | "unanswered" | "unverified";
   readonly outcome?: Outcome;
 };
 
@@ -30,7 +30,8 @@ function standingOf(device: RosterDevice, record: JobRecord, tenant: string): De
   const envelope = record.receipts.get(device.device);
   if (envelope === undefined) return { device, is: "unanswered" };
   try {
-    const { outcome } = readAnswer(envelope, { asked: record, device, tenant }).receipt;
+    const { outcome, runsLeft = 0 } = readAnswer(envelope, { asked: record, device, tenant }).receipt;
+    if (runsLeft > 0) return { device, is: "coming-round", outcome };
     return { device, is: isSuccess(outcome) ? "succeeded" : "failed", outcome };
   } catch (error) {
     if (error instanceof Refusal) return { device, is: "unverified" };

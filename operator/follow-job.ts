@@ -6,7 +6,7 @@
 //
 // Live output goes forward only: what comes a second time or too late is passed over; what was left out shows by the places of
 // what comes after it.
-import type { DeliveryState } from "../protocol/wire.ts";
+import type { DeliveryState } from "../protocol/wire-fields.ts";
 import { isKind, type Message } from "./relay-client.ts";
 
 export type Followed = {

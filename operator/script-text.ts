@@ -15,16 +15,24 @@ export type ScriptText = {
   readonly notes: readonly string[];
 };
 
+export type Changed = { readonly source: string; readonly notes: readonly string[] };
+
 const BYTE_ORDER_MARK = "\u{feff}";
 
 /** `shell`: as it was said; without it the script's first line or its name says. Throws `misuse`, `file-missing` or `file-large`. */
 export function readScript(path: string, shell: Shell | undefined): ScriptText {
   const written = decoded(path);
   const asked = shell === undefined ? shellFor(path, written) : { shell, notes: [] };
-  const unmarked = withoutMark(written, asked.shell);
-  const ended = withLineEnds(unmarked.source, asked.shell);
-  const notes = [...asked.notes, ...unmarked.notes, ...ended.notes].map((note) => `${plain(path)}: ${note}`);
-  return { shell: asked.shell, source: ended.source, notes };
+  const fitted = fitFor(asked.shell, written);
+  const notes = [...asked.notes, ...fitted.notes].map((note) => `${plain(path)}: ${note}`);
+  return { shell: asked.shell, source: fitted.source, notes };
+}
+
+/** A text as this shell reads it right, and what was changed. */
+export function fitFor(shell: Shell, written: string): Changed {
+  const unmarked = withoutMark(written, shell);
+  const ended = withLineEnds(unmarked.source, shell);
+  return { source: ended.source, notes: [...unmarked.notes, ...ended.notes] };
 }
 
 function decoded(path: string): string {
@@ -35,7 +43,6 @@ function decoded(path: string): string {
   throw new Fault("misuse", `--script ${path}: ${isWide ? "UTF-16 text; save it as UTF-8" : "not UTF-8 text"}`);
 }
 
-type Changed = { readonly source: string; readonly notes: readonly string[] };
 type Asked = { readonly shell: Shell; readonly notes: readonly string[] };
 
 const BY_EXTENSION: Readonly<Record<string, Shell>> = {

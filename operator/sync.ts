@@ -6,7 +6,7 @@ import type { Judged } from "../protocol/key-log.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
 import { judgeRosterEvent, type Roster } from "../protocol/roster.ts";
-import type { LogName } from "../protocol/wire.ts";
+import type { LogName } from "../protocol/wire-fields.ts";
 import type { Cache, KeyEntry } from "./cache.ts";
 import type { Desk } from "./desk.ts";
 import { Fault } from "./fault.ts";

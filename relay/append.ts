@@ -1,6 +1,6 @@
 // An entry for a log comes in: judged on our head, stored, confirmed, and then told to whoever it concerns.
 import { refuse } from "../protocol/refusal.ts";
-import type { LogName } from "../protocol/wire.ts";
+import type { LogName } from "../protocol/wire-fields.ts";
 import type { Connection } from "./connection.ts";
 import type { Relay } from "./relay.ts";
 import type { Tenant } from "./tenant.ts";

@@ -1,5 +1,5 @@
 // Jobs out to devices, and the news of it to those who watch.
-import type { DeliveryState } from "../protocol/wire.ts";
+import type { DeliveryState } from "../protocol/wire-fields.ts";
 import type { DeviceSession } from "./device-session.ts";
 import { EXPIRY_BATCH } from "./limits.ts";
 import type { Relay } from "./relay.ts";

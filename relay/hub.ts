@@ -1,7 +1,7 @@
 // Who of one tenant is connected, who watches which job, and pushing to them what has changed.
 import type { KeyLogState } from "../protocol/key-state.ts";
 import { refuse } from "../protocol/refusal.ts";
-import type { LogName } from "../protocol/wire.ts";
+import type { LogName } from "../protocol/wire-fields.ts";
 import type { DeviceSession } from "./device-session.ts";
 import type { NewcomerSession } from "./newcomer-session.ts";
 import { LiveStreams } from "./live-streams.ts";

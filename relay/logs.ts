@@ -1,5 +1,5 @@
 // Entries of the logs and checkpoints on their way out, a page at a time.
-import type { LogName } from "../protocol/wire.ts";
+import type { LogName } from "../protocol/wire-fields.ts";
 import type { Connection } from "./connection.ts";
 import type { DeviceSession } from "./device-session.ts";
 import type { Relay } from "./relay.ts";

@@ -1,5 +1,5 @@
 // Jobs and their deliveries in the database. What a job's envelope, body and wraps hold is nobody's business here.
-import type { DeliveryState } from "../protocol/wire.ts";
+import type { DeliveryState } from "../protocol/wire-fields.ts";
 import { blobOf, type Database, optionalTextOf, type Row, textOf, wholeOf } from "./database.ts";
 import type { DeviceKey } from "./store-devices.ts";
 import type { BlobStore } from "./store-blobs.ts";

@@ -1,6 +1,6 @@
 // Tenants, their key logs and rosters, and their operators' newest checkpoints, in the database.
 import { MAX_PAGE, PAGE_BYTES } from "../protocol/limits.ts";
-import type { LogName } from "../protocol/wire.ts";
+import type { LogName } from "../protocol/wire-fields.ts";
 import { blobOf, type Database, optionalTextOf, textOf, wholeOf } from "./database.ts";
 
 /** `retiredBy`: the tenant that took this one's place here. */

@@ -7,7 +7,7 @@ import type { KeyLogView } from "../protocol/key-view.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { RosterEvent } from "../protocol/roster-event.ts";
 import { judgeRosterEvent, type Roster, snapshotRoster } from "../protocol/roster.ts";
-import type { LogName } from "../protocol/wire.ts";
+import type { LogName } from "../protocol/wire-fields.ts";
 import { Hub } from "./hub.ts";
 import { ROSTER_SNAPSHOT_ENTRIES } from "./limits.ts";
 import { loadRoster } from "./load-roster.ts";

@@ -179,6 +179,7 @@ async function runAs(account: Account, index: number, context: TurnContext): Pro
   const name = index === 0 ? job.manifest.job : `${job.manifest.job}.${index}`;
   const texts: Source[] = [];
   let enclosure: Enclosure | undefined;
+  let isStarted = false;
   const ended = (outcome: Outcome): Ended => ({
     outcome,
     contained: enclosure?.contained() ?? "yes",
@@ -187,14 +188,15 @@ async function runAs(account: Account, index: number, context: TurnContext): Pro
   try {
     enclosure = environment.containment.open(name, body.limits);
     const child = enclosure.spawn(startOf(prepared, { environment, account, name, texts }));
+    isStarted = child.pid !== undefined;
     for (const text of texts) text.release();
     const fault = account.ids === undefined ? undefined : changeFault(child);
     const outcome = await outcomeOf(child, { fault, enclosure, context });
     return ended(seenThrough(outcome, { source: texts[0], kept: context.kept }));
   } catch (error) {
-    // Where it was our own doing that failed, something of the job may run.
+    // Where it was our own doing that failed, something of the job may run, and nobody knows how far it came.
     await enclosure?.end();
-    return ended(notStarted(error));
+    return ended(isStarted ? { type: "lost" } : notStarted(error));
   } finally {
     enclosure?.close();
     for (const text of texts) text.remove();

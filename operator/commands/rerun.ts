@@ -74,6 +74,8 @@ async function formerOf({ session, keys }: Unlocked, typed: string): Promise<For
   if (first === undefined) throw new Fault("job-unknown", `${typed} was not sent: it waits for a signature`);
   const { work, manifest } = first;
   if (work instanceof Refusal) throw work;
+  if (manifest.runs !== undefined)
+    throw new Fault("misuse", "it comes round, and each time has an end of its own: send it anew with keybound run");
   if (work.kind === "cancel") throw new Fault("job-is-cancel", "");
   if (others.some((other) => other.manifest.body.sha256 !== manifest.body.sha256)) throw new Fault("job-mixed", typed);
   return { title: recordTitle(session, first), work, records };

@@ -5,6 +5,7 @@ import { Fault } from "../fault.ts";
 import { checkedScriptName, type LibraryOptions, openLibrary } from "../library/library.ts";
 import { limitsOf, programOf, titleOf } from "../library/prepare.ts";
 import { chooseValues, type ValueOptions } from "../library/values.ts";
+import { fitFor } from "../script-text.ts";
 import { fittingDevices, othersWords, requireFitting } from "../script-platforms.ts";
 import type { World } from "../world.ts";
 import { type NarrowTargets, type RunOptions, runProgram } from "./run.ts";
@@ -17,7 +18,9 @@ export async function runScript(world: World, name: string, options: ScriptRunOp
   const script = openLibrary(world, options).get(checkedScriptName(name));
   const { header } = script;
   const values = await chooseValues(world, header, options);
-  const program = programOf(script, values);
+  const { source, notes } = fitFor(header.shell, script.source);
+  for (const note of notes) say(world, `${name}: ${note}`);
+  const program = programOf({ ...script, source }, values);
   const narrow: NarrowTargets = async (session, targets) => {
     const fitting = await fittingDevices(session, targets, header);
     if (options.fitting !== true) requireFitting(fitting, header);

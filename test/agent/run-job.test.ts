@@ -1,6 +1,7 @@
 // Real processes: what a job sees, what is kept of it, and how it ends.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Enclosure } from "../../agent/run/containment.ts";
 import { type EndCause, prepareJob, runJob } from "../../agent/run/run-job.ts";
 import { VerifiedJob } from "../../protocol/verify-job.ts";
 import { contextOf, device } from "../cast/device.ts";
@@ -16,11 +17,22 @@ const web1 = device("web1");
 const LIMITED = { timeMs: 3_000, outputBytes: 1_000 };
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 
-function started(body: Overrides) {
+/** With its methods bound to it: one may be put in the place of another. */
+function wrapped(enclosure: Enclosure): Enclosure {
+  return {
+    spawn: (launch) => enclosure.spawn(launch),
+    end: () => enclosure.end(),
+    letGo: () => enclosure.letGo(),
+    contained: () => enclosure.contained(),
+    unenforced: enclosure.unenforced,
+    close: () => enclosure.close(),
+  };
+}
+
+function started(body: Overrides, environment = environmentIn(folder())) {
   const job = jobFor({ tenant: acme, devices: [web1], body });
   const verdict = VerifiedJob.judge(job.envelope, contextOf(web1, acme));
   if (verdict.type !== "verified") throw new Error(`not verified: ${JSON.stringify(verdict)}`);
-  const environment = environmentIn(folder());
   const prepared = prepareJob(asRun(verdict.job.open(job.sealedFor(web1), web1.sealing)), environment);
   const seen: string[] = [];
   const running = runJob(prepared, environment, (stream, bytes) => seen.push(`${stream} ${text(bytes)}`));
@@ -45,6 +57,26 @@ function isRunning(pid: number): boolean {
   const path = `/proc/${pid}/stat`;
   return existsSync(path) && !readFileSync(path, "latin1").includes(") Z ");
 }
+
+it("a job that the agent could not see through is not said to have never started", async () => {
+  const environment = environmentIn(folder());
+  const { containment } = environment;
+  let calls = 0;
+  const failing = {
+    ...environment,
+    containment: {
+      open: (...given: Parameters<typeof containment.open>) => {
+        const enclosure = containment.open(...given);
+        const end = () => (calls++ === 0 ? Promise.reject(new Error("EIO")) : enclosure.end());
+        return { ...wrapped(enclosure), end };
+      },
+      outside: <T>(act: () => T) => containment.outside(act),
+      endFormer: (jobs: Parameters<typeof containment.endFormer>[0]) => containment.endFormer(jobs),
+    },
+  };
+  const { running } = started({ source: "exit 0" }, failing);
+  expect((await running.done).outcome).toEqual({ type: "lost" });
+});
 
 describe("a job that ends by itself", () => {
   it("is told by its exit code, with both streams kept apart", async () => {

@@ -41,6 +41,19 @@ test("a job that comes round says its schedule, does not wait, and is shown with
   expect(expectDone(await house.run(["jobs"])).stdout).toContain("(2 times, every 1 minute)");
 }, 180_000);
 
+test("a job that comes round is cancelled between two times, and no other follows", async () => {
+  const ran = expectDone(await house.unlocked(["run", "--on", name, "--every", "1m", "--count", "3", "--", "true"]));
+  const id = ran.stdout.trim();
+  const show = async () => expectDone(await house.run(["job", "show", id])).stdout;
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline && !(await show()).includes("#1:"); )
+    await sleep(200);
+  const again = await house.unlocked(["rerun", id, "--failed", "--yes"]);
+  expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("it comes round")]);
+  const cancelled = expectDone(await house.unlocked(["cancel", id, "--yes"]));
+  expect(cancelled.stdout).toContain("had not begun, and will not");
+  expect(await show()).toMatch(/#2: cancelled by operator.*, the last\n.*#1: exited 0/);
+}, 60_000);
+
 test("a job for later is left with its device, and waited for where that is asked for", async () => {
   const later = expectDone(await house.unlocked(["run", "--on", name, "--at", "+1d", "--expires", "1h", "--", "true"]));
   expect(later.stderr).toMatch(/not before .*Z\n/);

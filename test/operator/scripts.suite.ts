@@ -105,6 +105,19 @@ describe("a script of the library", () => {
     expect(shown).not.toContain("hunter2");
   });
 
+  test("that was written on Windows runs in a shell, and what was put right is said", async () => {
+    const path = write(
+      "crlf.txt",
+      ["name = from-windows", "description = For a test", "shell = sh"],
+      "echo one\nexit 0\n",
+    );
+    writeFileSync(path, readFileSync(path, "utf8").replaceAll("\n", "\r\n"));
+    expectDone(await house.run(["script", "add", path, "--force"]));
+    const { stdout, stderr } = expectDone(await run("from-windows", []));
+    expect(stdout).toBe("one\n");
+    expect(stderr).toContain("from-windows: signed with LF in place of CR LF");
+  });
+
   test("has its secret in no file of the home", async () => {
     for (const name of ["cache.db", "cache.db-wal", "library/greet.json"]) {
       expect([

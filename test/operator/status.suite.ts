@@ -140,7 +140,9 @@ describe("of several people", () => {
   test("the time is said from which jobs stop, unless a colleague unlocks", async () => {
     const { stdout } = await house.run(["status"]);
     expect(stdout).not.toContain("Action needed");
-    expect(stdout).toMatch(/\n {2}vouched: Ada .* ago, Grace .* ago \(when the key was approved\)\n/);
+    expect(stdout).toMatch(
+      /\n {2}vouched: Ada (?:.* ago|just now), Grace (?:.* ago|just now) \(when the key was approved\)\n/,
+    );
     expect(stdout).toMatch(/\n {2}your jobs stop on \S+ \S+Z unless Grace unlocks before\n/);
   });
 

@@ -33,6 +33,9 @@ export const RELAY_MAY_IMPORT = [
   "protocol/roster.ts",
   "protocol/signature.ts",
   "protocol/strict-json.ts",
+  "protocol/wire-device.ts",
+  "protocol/wire-fields.ts",
+  "protocol/wire-operator.ts",
   "protocol/wire.ts",
 ];
 
