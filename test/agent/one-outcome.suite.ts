@@ -1,7 +1,7 @@
 // Whatever happens to an agent and its jobs, in any order: each job it took has one outcome, ran once at most, and is over.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,10 +17,12 @@ import {
   record,
 } from "fast-check";
 import { expect, it } from "vitest";
+import { pathsIn } from "../../agent/paths.ts";
 import { State } from "../../agent/state.ts";
 import { checkReceiptChain, type Receipt } from "../../protocol/receipt.ts";
 import type { Device } from "../cast/device.ts";
-import { type Job, jobFor } from "../cast/job.ts";
+import { type Job, jobFor, type JobSetup } from "../cast/job.ts";
+import { contentOf, fileFor } from "../cast/job-file.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { until } from "../e2e/program.ts";
 import { systemClock } from "./agent-process.ts";
@@ -42,9 +44,29 @@ const KINDS = {
   rebooting: { source: "echo $$ >> MARKS; sleep 20", mayReboot: true },
   locked: { source: "echo $$ >> MARKS; sleep 0.3", lock: "apt" },
   killed: { source: "echo $$ >> MARKS; kill -9 $$" },
+  bringing: { source: 'test -s "$KEYBOUND_FILES/patch.bin" && echo $$ >> MARKS; sleep 0.2', brings: true },
+  fetching: { source: "", fetches: true },
 } as const;
 
-const names = ["quick", "talker", "noisy", "long", "limited", "daemon", "rebooting", "locked", "killed"] as const;
+type Kind = NonNullable<JobSetup["body"]> & {
+  readonly source: string;
+  readonly brings?: boolean;
+  readonly fetches?: boolean;
+};
+
+const names = [
+  "quick",
+  "talker",
+  "noisy",
+  "long",
+  "limited",
+  "daemon",
+  "rebooting",
+  "locked",
+  "killed",
+  "bringing",
+  "fetching",
+] as const;
 const event = oneof(
   {
     weight: 6,
@@ -65,6 +87,7 @@ let stories = 0;
 class Story {
   readonly #folder = mkdtempSync(join(tmpdir(), "keybound-story-"));
   readonly #path = join(this.#folder, "state");
+  readonly #fetched = join(this.#folder, "fetched");
   readonly #acme: Tenant;
   readonly #relay: SmallRelay;
   readonly #device: Device;
@@ -73,6 +96,7 @@ class Story {
   #agent: ChildProcess | undefined;
 
   private constructor(acme: Tenant, relay: SmallRelay) {
+    writeFileSync(this.#fetched, contentOf(1_000_000));
     this.#acme = acme;
     this.#relay = relay;
     this.#device = this.#look((state) => {
@@ -111,6 +135,8 @@ class Story {
       ledger: state.all("SELECT job, state FROM ledger"),
       receipts: receiptsOf(state),
       marks: new Map(this.#jobs.map(({ job }) => [job, this.#marksOf(job)])),
+      placed: listed(pathsIn(this.#path).placed),
+      sealed: listed(pathsIn(this.#path).files),
     }));
   }
 
@@ -121,11 +147,20 @@ class Story {
   #make(kind: (typeof names)[number]): Job {
     const word = `story ${stories} ${this.#jobs.length}`;
     const file = join(this.#folder, `marks ${this.#jobs.length}`);
-    const { source, ...body } = KINDS[kind];
-    const marked = source.replaceAll("MARKS", `"${file}"`);
-    const job = jobFor({ tenant: this.#acme, devices: [this.#device], word, body: { ...body, source: marked } });
+    const { source, brings = false, fetches = false, ...body }: Kind = KINDS[kind];
+    const marked = { ...body, source: source.replaceAll("MARKS", `"${file}"`) };
+    const files = brings ? { files: [this.#file()] } : {};
+    const work = fetches ? { fetches: this.#fetched } : { body: { ...marked, ...files } };
+    const job = jobFor({ tenant: this.#acme, devices: [this.#device], word, ...work });
     this.#jobs.push(job);
     return job;
+  }
+
+  /** Of several parts, and the relay has it. */
+  #file() {
+    const { file, sealed } = fileFor({ content: contentOf(600_000) });
+    this.#relay.blobs.set(file.blob, sealed);
+    return file;
   }
 
   #send(job: Job): void {
@@ -170,10 +205,14 @@ class Story {
   }
 }
 
+function listed(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
 type Ended = Awaited<ReturnType<Story["finish"]>>;
 
 /** What is wrong with it; nothing, if each job has one outcome, ran once at most, and is over. */
-function faultsOf({ ledger, receipts, marks }: Ended): readonly string[] {
+function faultsOf({ ledger, receipts, marks, placed, sealed }: Ended): readonly string[] {
   const answers = Map.groupBy(receipts, ({ receipt }) => receipt.job);
   const counted = ledger.flatMap(({ job, state }) => {
     const count = answers.get(String(job))?.length ?? 0;
@@ -185,7 +224,11 @@ function faultsOf({ ledger, receipts, marks }: Ended): readonly string[] {
   const ran = [...marks].flatMap(([job, pids]) => (pids.length > 1 ? [`job ${job} ran ${pids.length} times`] : []));
   const early = ledger.filter(({ job, state }) => state === "waiting" && (marks.get(String(job)) ?? []).length > 0);
   const alive = [...marks].flatMap(([job, pids]) => pids.filter(isRunning).map((pid) => `${pid} of ${job} still runs`));
-  return [...counted, ...strangers, ...ran, ...early.map(({ job }) => `${String(job)} ran and waits`), ...alive];
+  const left = sealed.filter((name) => !ledger.some(({ job, state }) => job === name && state === "waiting"));
+  return [
+    ...[...counted, ...strangers, ...ran, ...early.map(({ job }) => `${String(job)} ran and waits`), ...alive],
+    ...[...placed, ...left].map((name) => `files of ${name} are left`),
+  ];
 }
 
 function breaksChain(receipts: readonly { receipt: Receipt; id: string }[]): boolean {

@@ -26,9 +26,9 @@ export type JobSetup = {
   readonly manifest?: Overrides;
   /** Over the body's own fields: by default `echo hello` under sh. */
   readonly body?: Overrides;
-  /** Makes it a cancel of these. */
   /** Makes it a fetch of this file. */
   readonly fetches?: string;
+  /** Makes it a cancel of these. */
   readonly cancels?: readonly Pick<Job, "job" | "statement" | "manifest">[];
 };
 

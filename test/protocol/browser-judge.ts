@@ -50,6 +50,9 @@ import * as signedBy from "../../protocol/signed-by.ts";
 import * as stream from "../../protocol/stream.ts";
 import * as strictJson from "../../protocol/strict-json.ts";
 import * as verifyJob from "../../protocol/verify-job.ts";
+import * as wireDevice from "../../protocol/wire-device.ts";
+import * as wireFields from "../../protocol/wire-fields.ts";
+import * as wireOperator from "../../protocol/wire-operator.ts";
 import * as wire from "../../protocol/wire.ts";
 import * as window from "../../protocol/window.ts";
 
@@ -107,6 +110,9 @@ export const protocol = {
   strictJson,
   verifyJob,
   wire,
+  wireDevice,
+  wireFields,
+  wireOperator,
   window,
 };
 
