@@ -226,7 +226,11 @@ function faultsOf({ ledger, receipts, marks, placed, sealed }: Ended): readonly 
   const alive = [...marks].flatMap(([job, pids]) => pids.filter(isRunning).map((pid) => `${pid} of ${job} still runs`));
   const left = sealed.filter((name) => !ledger.some(({ job, state }) => job === name && state === "waiting"));
   return [
-    ...[...counted, ...strangers, ...ran, ...early.map(({ job }) => `${String(job)} ran and waits`), ...alive],
+    ...counted,
+    ...strangers,
+    ...ran,
+    ...early.map(({ job }) => `${String(job)} ran and waits`),
+    ...alive,
     ...[...placed, ...left].map((name) => `files of ${name} are left`),
   ];
 }
