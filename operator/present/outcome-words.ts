@@ -22,6 +22,17 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EMFILE: "the agent has too many files open",
 };
 
+/** The same of a file that was to be read, and the agent's own words for one that it does not send. */
+const FILE_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "it is not there",
+  EACCES: "the system does not let the agent read it",
+  ELOOP: "a link stands at its place or leads to it",
+  NOT_A_FILE: "it is a folder, a pipe or a device",
+  TOO_LARGE: "it is larger than was asked for",
+  CHANGED: "it became shorter while it was read",
+  NO_READER: "the job names nobody who may read it",
+};
+
 /** Windows counts errors far beyond what a byte holds, and its own documents write them so. */
 const MAX_PLAIN_CODE = 0xffff;
 
@@ -35,10 +46,10 @@ export function endingWords(outcome: Outcome): string {
       return `cancelled by ${outcome.by}: ${CANCELLED[outcome.by]}`;
     case "cancel-done":
       return cancelWords(outcome);
-    case "not-started": {
-      const means = SYSTEM_WORDS[outcome.error];
-      return `not started: ${outcome.error}${means === undefined ? "" : ` (${means})`}`;
-    }
+    case "not-started":
+      return `not started: ${systemWord(outcome.error, SYSTEM_WORDS)}`;
+    case "fetch-failed":
+      return `not fetched: ${systemWord(outcome.error, FILE_WORDS)}`;
     case "lost":
       return "lost: the agent or the device went down while it ran, and nobody knows how far it came";
     case "rebooted":
@@ -56,4 +67,9 @@ export function endingWords(outcome: Outcome): string {
     default:
       return outcomeWords(outcome);
   }
+}
+
+function systemWord(error: string, meanings: Readonly<Record<string, string>>): string {
+  const means = Object.hasOwn(meanings, error) ? meanings[error] : undefined;
+  return means === undefined ? error : `${error} (${means})`;
 }

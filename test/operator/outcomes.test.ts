@@ -30,6 +30,9 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
   [{ type: "lost" }, "lost: the agent or the device went down while it ran, and nobody knows how far it came"],
   [{ type: "rebooted" }, "rebooted: the device was started anew, as the job had said that it may be"],
   [{ type: "expired" }, "expired: the device had accepted it, and its turn did not come in time"],
+  [{ type: "fetched", size: 12, sha256: "A".repeat(43), modifiedAt: 0 }, "fetched 12 bytes"],
+  [{ type: "fetch-failed", error: "ELOOP" }, "not fetched: ELOOP (a link stands at its place or leads to it)"],
+  [{ type: "fetch-failed", error: "EIO" }, "not fetched: EIO"],
   [{ type: "missed", from: 1, why: "late" }, "missed: it had not begun when a newer one was due"],
   [{ type: "missed", from: 1, why: "running" }, "missed: the one before was still running"],
   [
