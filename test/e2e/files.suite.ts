@@ -69,6 +69,12 @@ async function watched(args: readonly string[]): Promise<{ readonly ran: Ran; re
 
 let names: readonly string[] = [];
 
+async function newestJob(): Promise<string> {
+  const { stdout } = await runProgram(MAIN, ["jobs", "--json"], { env: { KEYBOUND_HOME: path("home") } });
+  const [newest]: { job: string }[] = JSON.parse(stdout);
+  return newest?.job ?? "";
+}
+
 beforeAll(async () => {
   writeFileSync(path("passphrase"), `${PASSPHRASE}\n`);
   await startRelay();
@@ -105,6 +111,15 @@ describe("a file with a job", () => {
     );
     expect(ran.stdout.match(/tool works 700/g)).toHaveLength(names.length);
     expect(ran.stderr.match(/uploaded .*tool\.sh/g)).toHaveLength(1);
+  });
+
+  test("is there again when the job is run again where it failed", async () => {
+    const use = `test -e ${path("ready")} && cat "$KEYBOUND_FILES/tool.sh"`;
+    const ran = await cli(["run", "--on", names[0] ?? "", "--file", path("tool.sh"), "--", use]);
+    expect(ran.code).toBe(1);
+    writeFileSync(path("ready"), "");
+    const again = expectDone(await cli(["rerun", await newestJob(), "--failed", "--yes"]));
+    expect(again.stdout).toContain("echo tool $1");
   });
 
   test("goes on when the relay is killed and comes back in the middle", async () => {
@@ -178,6 +193,11 @@ describe("a file with a job", () => {
     const { code, stderr } = await cli(["fetch", names[0] ?? "", path("absent.bin"), "--to", path("absent.here")]);
     expect([code, stderr]).toEqual([1, expect.stringContaining("ENOENT")]);
     expect(existsSync(path("absent.here"))).toBe(false);
+  });
+
+  test("is fetched anew and not run again", async () => {
+    const { code, stderr } = await cli(["rerun", await newestJob(), "--failed", "--yes"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("keybound fetch")]);
   });
 
   test("leaves nothing of it on the device but what was placed", () => {
