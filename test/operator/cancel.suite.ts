@@ -39,6 +39,7 @@ type Shown = {
 
 /** Ends the second agent. */
 async function endSecond(): Promise<void> {
+  if (second.exitCode !== null || second.signalCode !== null) return;
   const gone = new Promise((resolve) => second.once("exit", resolve));
   second.kill("SIGTERM");
   await gone;

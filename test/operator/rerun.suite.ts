@@ -29,6 +29,7 @@ async function named(name: string): Promise<void> {
 }
 
 async function endSecond(): Promise<void> {
+  if (second.exitCode !== null || second.signalCode !== null) return;
   const gone = new Promise((resolve) => second.once("exit", resolve));
   second.kill("SIGTERM");
   await gone;
@@ -139,12 +140,12 @@ describe("a job that a device has not answered", () => {
     const again = house.unlocked(["rerun", jobs[0] ?? "", "--unanswered", "--yes"], {
       onStart: (one) => (child = one),
     });
-    await expect.poll(async () => (await house.run(["jobs"])).stdout, { timeout: 20_000 }).toContain("cancel echo ran");
+    const newest = async () => (await house.run(["jobs", "--limit", "1"])).stdout;
+    await expect.poll(newest, { timeout: 20_000 }).toContain("cancel echo ran");
     child?.kill("SIGINT");
     const { code, stderr } = await again;
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound: rerun-interrupted: ")]);
     second = house.startAgent("two");
-    const newest = async () => (await house.run(["jobs", "--limit", "1"])).stdout;
     await expect.poll(newest, { timeout: 20_000 }).toContain("1/1");
     expect([await newest(), linesOf(log)]).toEqual([expect.stringContaining("cancel echo ran"), []]);
   });
