@@ -109,7 +109,8 @@ if os.fork() == 0:
         signal.alarm(20)
         with open(sys.argv[1], "w") as f: f.write(str(time.time()))
     os._exit(0)
-time.sleep(0.5)
+while time.time() < end and not os.path.exists(sys.argv[1]): time.sleep(0.02)
+time.sleep(0.3)
 `;
     const path = join(folder(), "hopper");
     const { contained } = await ran(python(hopper, HOUR, { args: [path] }), containment());
