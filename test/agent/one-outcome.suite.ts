@@ -120,8 +120,9 @@ class Story {
     if (told.type === "again") this.#jobs.forEach((job) => this.#send(job));
     if (told.type === "wait") await sleep(told.ms);
     if (told.type === "stop" || told.type === "crash" || told.type === "reboot") {
+      const agent = this.#agent?.pid;
       await this.#end(told.type === "stop" ? "SIGTERM" : "SIGKILL");
-      if (told.type === "reboot") this.#reboot();
+      if (told.type === "reboot" && agent !== undefined) await this.#reboot(agent);
       await this.#start();
     }
   }
@@ -188,11 +189,15 @@ class Story {
     this.#agent = undefined;
   }
 
-  /** Nothing outlives a reboot. */
-  #reboot(): void {
+  /** Nothing outlives a reboot, also not what the agent had spawned a moment before and what has not come to its first act. */
+  async #reboot(agent: number): Promise<void> {
     this.#boot += 1;
-    for (const { job } of this.#jobs)
-      for (const pid of this.#marksOf(job).filter(isRunning)) process.kill(pid, "SIGKILL");
+    for (let quiet = 0; quiet < 3; ) {
+      const left = startedBy(agent);
+      for (const pid of left) killUnlessGone(pid);
+      quiet = left.length === 0 ? quiet + 1 : 0;
+      await sleep(30);
+    }
   }
 
   #look<T>(at: (state: State) => T): T {
@@ -202,6 +207,29 @@ class Story {
     } finally {
       state.close();
     }
+  }
+}
+
+/** The living processes of its jobs, by the variable that each has of it. */
+function startedBy(agent: number): readonly number[] {
+  const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+  return pids.map(Number).filter((pid) => isRunning(pid) && environmentOf(pid).includes(`KEYBOUND_RUN=${agent}-`));
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1");
+  } catch {
+    // It ended between the two looks.
+    return "";
+  }
+}
+
+function killUnlessGone(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
 
