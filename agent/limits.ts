@@ -45,6 +45,8 @@ export const BACKOFF_CAP_MS = 60_000;
 export const SETTLED_MS = 10_000;
 /** A relay that turned this device away is asked again rarely. */
 export const BACKOFF_REFUSED_MS = 15 * 60_000;
+/** A setting of the network: a few authorities of one's own, as PEM. */
+export const MAX_NETWORK_BYTES = 256 * 1024;
 /** A dial, with TLS and login, that takes longer is given up. */
 export const CONNECT_TIMEOUT_MS = 20_000;
 /** An answer that takes longer means a broken relay: the connection is made anew. */

@@ -5,13 +5,14 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
-import { bindCommand, journalCommand, statusCommand } from "./commands.ts";
+import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
 import { runDaemon } from "./daemon.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
+import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
@@ -35,6 +36,8 @@ function commandLine() {
         rebind: { type: "boolean", default: false },
         last: { type: "string", default: "50" },
         verify: { type: "boolean", default: false },
+        proxy: { type: "string" },
+        ca: { type: "string" },
         help: { type: "boolean", default: false },
         version: { type: "boolean", default: false },
       },
@@ -56,13 +59,14 @@ async function main(): Promise<void> {
     case "bind": {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
-      const { trust, rebind } = values;
+      const { trust, rebind, proxy, ca } = values;
       return print(
         await bindCommand({
           paths,
           file,
           trust,
           rebind,
+          network: { proxy, ca },
           isInteractive,
           machine: readMachine(now()),
           agent: VERSION,
@@ -72,7 +76,11 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      return run(paths);
+      return run(paths, { proxy: values.proxy, ca: values.ca });
+    case "network": {
+      const { proxy, ca, json } = values;
+      return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
+    }
     case "status":
       return print(statusCommand({ paths, json: values.json, now: now() }));
     case "journal":
@@ -82,7 +90,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
+async function run(paths: Paths, options: NetworkOptions): Promise<void> {
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
   const state = State.open(paths.state);
   try {
@@ -96,9 +104,12 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
     const launcher = besideProgram(LAUNCHER);
     const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
     const environment = { ...runEnvironment(paths), containment };
+    const network = () => networkOf(paths.state, process.env, options);
+    // What was typed wrongly is said at once.
+    network();
     const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
-    await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
+    await runDaemon({ ...daemon, now, random, draw: Math.random, network, log }, stopping.signal);
     log.info("stopped");
   } finally {
     state.close();
