@@ -17,6 +17,10 @@ export const FAULTS = {
     says: "the proxy or the certificates cannot be used",
     hint: "keybound-agent network --proxy http://HOST:PORT, --ca FILE with PEM certificates, or none for either",
   },
+  "file-unwritable": {
+    says: "the file cannot be written",
+    hint: "choose a name that is not there yet, in a folder of yours",
+  },
   clone: {
     says: "this device's identity was made on another machine",
     hint: "bind this machine by itself: keybound-agent bind FILE; it becomes a device of its own",

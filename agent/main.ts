@@ -7,6 +7,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
 import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
 import { runDaemon } from "./daemon.ts";
+import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
@@ -38,6 +39,7 @@ function commandLine() {
         verify: { type: "boolean", default: false },
         proxy: { type: "string" },
         ca: { type: "string" },
+        bundle: { type: "string" },
         help: { type: "boolean", default: false },
         version: { type: "boolean", default: false },
       },
@@ -85,6 +87,8 @@ async function main(): Promise<void> {
       return print(statusCommand({ paths, json: values.json, now: now() }));
     case "journal":
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    case "doctor":
+      return doctor(paths, values);
     default:
       throw new AgentFault("misuse", `no command ${command}`);
   }
@@ -114,6 +118,15 @@ async function run(paths: Paths, options: NetworkOptions): Promise<void> {
   } finally {
     state.close();
   }
+}
+
+async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
+  const { platform, account, windows } = runEnvironment(paths.jobs);
+  const interpreters = { platform, windows, uid: account.uid };
+  const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };
+  const { text, isWell } = await doctorCommand({ ...options, json, bundle });
+  print(text);
+  if (!isWell) process.exitCode = 1;
 }
 
 /** The program beside this one that asks the system for its facts, as source or as a bundle. */

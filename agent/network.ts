@@ -52,6 +52,11 @@ export function networkOf(folder: string, env: Environment, options: NetworkOpti
   return { proxy: proxyOf({ env, typed: options.proxy, kept: setting.proxy }), ca };
 }
 
+/** As far as the environment says: for whoever may not read the state folder. */
+export function networkOfEnvironment(env: Environment): Network {
+  return { proxy: proxyOf({ env, typed: undefined, kept: undefined }), ca: undefined };
+}
+
 /** Keeps what was asked for in the state folder. What was not named stays as it was. */
 export function keepNetwork(folder: string, { proxy, ca }: NetworkOptions): void {
   if (proxy === undefined && ca === undefined) return;
