@@ -121,7 +121,7 @@ async function run(paths: Paths, options: NetworkOptions): Promise<void> {
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
-  const { platform, account, windows } = runEnvironment(paths.jobs);
+  const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
   const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };
   const { text, isWell } = await doctorCommand({ ...options, json, bundle });
