@@ -35,7 +35,7 @@ class LineAgent extends Agent {
 
 let trusted: { readonly ca: string | undefined; readonly context: SecureContext } | undefined;
 
-/** Made once: it holds some hundred certificates, in about 10 MB. */
+/** Made once: some hundred certificates, 10 MiB where a context that does not ask the system has 3. */
 export function trustOf({ ca }: Network): SecureContext {
   if (trusted?.ca === ca && trusted !== undefined) return trusted.context;
   const all = new Set([

@@ -216,7 +216,11 @@ describe("room", () => {
     agent.bound(tenantNow());
     agent.state.write("fill", () => {
       for (let seq = 1; seq <= 17_000; seq++)
-        agent.state.run("INSERT INTO receipt VALUES (?, ?, 'job', x'00', NULL, 0, 0)", seq, `id ${seq}`);
+        agent.state.run(
+          "INSERT INTO receipt (seq, id, job, bytes, time, stored) VALUES (?, ?, 'job', x'00', 0, 0)",
+          seq,
+          `id ${seq}`,
+        );
     });
     expect((await doctor(agent)).of("room")[0]).toMatchObject({ level: "warning" });
   });
