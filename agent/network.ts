@@ -72,7 +72,7 @@ export function keepNetwork(folder: string, { proxy, ca }: NetworkOptions): void
 /** For people and logs: without credentials. */
 export function proxyWords({ url, from }: Proxy): string {
   const { protocol, host, username } = new URL(url);
-  return `${protocol}//${username === "" ? "" : "…@"}${host} (${from})`;
+  return `${protocol}//${username === "" ? "" : "***@"}${host} (${from})`;
 }
 
 type Named = { readonly env: Environment; readonly typed: string | undefined; readonly kept: string | undefined };

@@ -201,7 +201,7 @@ describe("what was set where", () => {
 
   test("what people read has no credentials in it", () => {
     const words = proxyWords({ url: `http://${TYPED}@proxy:3128/`, noProxy: "", from: "setting" });
-    expect(words).toBe("http://…@proxy:3128 (setting)");
+    expect(words).toBe("http://***@proxy:3128 (setting)");
   });
 });
 
@@ -220,7 +220,7 @@ describe("as real processes", () => {
     const running = agent.run();
     await running.says(/"connected"/);
     const shown = await agent.command("network");
-    expect(shown.stdout).toContain("http://…@127.0.0.1");
+    expect(shown.stdout).toContain("http://***@127.0.0.1");
     const said = running.stdout + running.stderr + bound.stdout + bound.stderr + shown.stdout;
     expect(said).not.toMatch(/p%3Aw|p:w/);
   });
