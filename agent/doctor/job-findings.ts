@@ -1,5 +1,5 @@
 // What running jobs needs: something that holds all that a job starts, and interpreters.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join } from "node:path";
 import type { JobBody, Shell } from "../../protocol/job-body.ts";
@@ -8,7 +8,8 @@ import { findInterpreter, type InterpreterContext } from "../run/interpreter.ts"
 import { failed, type Finding, ok, warning } from "./finding.ts";
 import type { Daemon } from "./find-daemon.ts";
 
-const DELEGATE = "run the agent by its unit, which has Delegate=memory pids: packaging/systemd/keybound-agent.service";
+const DELEGATE =
+  "run the agent by its unit, which has Delegate=memory pids; where it has them already, this kernel lacks them";
 
 /** The agent that runs is looked at, not this process, which is in another place. */
 export function containmentFindings(daemon: Daemon, platform: NodeJS.Platform): readonly Finding[] {
@@ -43,9 +44,10 @@ function groups(daemon: Daemon): Finding {
 const isOurs = (path: string) => basename(path) === "agent" || basename(path).startsWith("keybound-");
 
 function unified(path: string): Finding {
-  const passedOn = readLines(join("/sys/fs/cgroup", dirname(path), "cgroup.subtree_control"))
-    .join(" ")
-    .split(" ");
+  const file = join("/sys/fs/cgroup", dirname(path), "cgroup.subtree_control");
+  if (!existsSync(file))
+    return ok("containment", "control groups of version 2, of which more cannot be seen from here");
+  const passedOn = readLines(file).join(" ").split(" ");
   const missing = ["memory", "pids"].filter((name) => !passedOn.includes(name));
   const says = "control groups of version 2";
   if (missing.length === 0) return ok("containment", `${says}, with memory and pids`);

@@ -15,7 +15,7 @@ function running(daemon: Daemon): Finding {
   const says = "an agent runs on this state";
   if (daemon.type === "unknown") return ok("service", "whether an agent runs on this state cannot be seen from here");
   if (daemon.type === "none")
-    return failed("service", "no agent runs on this state", `systemctl start ${UNIT}, or keybound-agent run`);
+    return failed("service", "no agent runs on this state", `start it: systemctl start ${UNIT}, or keybound-agent run`);
   return ok("service", daemon.pid === undefined ? says : `${says}, process ${daemon.pid}`);
 }
 

@@ -238,6 +238,18 @@ describe("as real processes", () => {
     await running.says(/"connected"/);
   });
 
+  test("an authority that the system has is believed", async () => {
+    const tenant = new Tenant({ clock: systemClock() });
+    const house = await tlsHouse(tenant);
+    const agent = new AgentProcess();
+    const system = join(agent.folder, "system.pem");
+    writeFileSync(system, certificate.cert);
+    agent.bound(tenant, { deployment: { relays: [house.url] } });
+    const running = new Program("agent", ["run", "--state", agent.path], { SSL_CERT_FILE: system });
+    onTestFinished(() => void running.end("SIGKILL"));
+    await running.says(/"connected"/);
+  });
+
   test("an agent that is asked to stop while a proxy says nothing stops at once", async () => {
     const tenant = new Tenant({ clock: systemClock() });
     const proxy = await SmallProxy.open();
