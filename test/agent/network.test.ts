@@ -247,7 +247,7 @@ describe("as real processes", () => {
     agent.bound(tenant, { deployment: { relays: [house.url] } });
     const running = new Program("agent", ["run", "--state", agent.path], { SSL_CERT_FILE: system });
     onTestFinished(() => void running.end("SIGKILL"));
-    await running.says(/"connected"/);
+    await expect(running.says(/"connected"/)).resolves.toBeDefined();
   });
 
   test("an agent that is asked to stop while a proxy says nothing stops at once", async () => {
