@@ -10,6 +10,7 @@ import { AgentFault } from "./fault.ts";
 import { readJournal, verifyJournal } from "./journal.ts";
 import { loadAdmission } from "./key-follower.ts";
 import { touchOwnerMark } from "./owner-mark.ts";
+import { type Environment, keepNetwork, type NetworkOptions, networkOf, proxyWords } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import { type Status, statusOf, writePublicStatus } from "./public-status.ts";
 import { State } from "./state.ts";
@@ -20,6 +21,8 @@ export type BindCommand = Omit<BindOptions, "state" | "consent"> & {
   readonly file: string;
   readonly trust: string | undefined;
   readonly rebind: boolean;
+  /** To be kept, whatever becomes of the package: the relay is reached by it. */
+  readonly network?: NetworkOptions;
   /** Whether a person sits at a terminal and can be asked. */
   readonly isInteractive: boolean;
 };
@@ -30,6 +33,7 @@ export async function bindCommand(command: BindCommand): Promise<string> {
   const state = State.open(paths.state);
   let offered: DeploymentPackage | undefined;
   try {
+    if (command.network !== undefined) keepNetwork(paths.state, command.network);
     offered = readPackage(packageBytes(command.file), await loadAdmission());
     return await take(offered, state, command);
   } catch (error) {
@@ -127,6 +131,28 @@ function readPublicStatus(path: string): Status | undefined {
       return undefined;
     throw error;
   }
+}
+
+/** Keeps what was asked for, and says how relays are reached from the next dial on. A running daemon need not be told. */
+export function networkCommand({
+  paths,
+  json,
+  env,
+  change,
+}: {
+  paths: Paths;
+  json: boolean;
+  env: Environment;
+  change: NetworkOptions;
+}): string {
+  if (change.proxy !== undefined || change.ca !== undefined) {
+    State.open(paths.state).close();
+    keepNetwork(paths.state, change);
+  }
+  const { proxy, ca } = networkOf(paths.state, env);
+  const via = proxy === undefined ? "direct" : proxyWords(proxy);
+  if (json) return JSON.stringify({ proxy: via, ca: ca !== undefined });
+  return `Proxy        ${via}\nAuthorities  Node's, the system's${ca === undefined ? "" : " and those set here"}`;
 }
 
 /** The journal in words or as JSON lines. Throws `not-bound` where there is no state, `journal-broken` where it does not verify. */

@@ -11,6 +11,7 @@ import type { Machine } from "./machine.ts";
 import { type Owner, readOwner } from "./owner.ts";
 import { watchOwnerMark } from "./owner-mark.ts";
 import { OwnerChanged, OwnerState } from "./owner-state.ts";
+import type { Network } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import { writePublicStatus } from "./public-status.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
@@ -28,6 +29,8 @@ export type DaemonOptions = {
   readonly random: Random;
   /** Uniform in [0, 1). */
   readonly draw: () => number;
+  /** How relays are reached, asked at each dial. */
+  readonly network: () => Network;
   readonly log: Logger;
 };
 

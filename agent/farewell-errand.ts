@@ -11,6 +11,8 @@ import {
   FAREWELL_VISIT_MS,
 } from "./limits.ts";
 import { ConnectionLost, RelayConnection } from "./relay-connection.ts";
+import type { Network } from "./network.ts";
+import { lineTo } from "./relay-line.ts";
 import type { State } from "./state.ts";
 
 export type FarewellOptions = {
@@ -18,6 +20,7 @@ export type FarewellOptions = {
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly draw: () => number;
+  readonly network: () => Network;
   readonly log: Logger;
 };
 
@@ -53,7 +56,7 @@ function waitMs(attempt: number, draw: number): number {
 type Visit = FarewellOptions & { readonly farewell: Farewell };
 
 /** Whether nothing is left to be said there. */
-async function visit(relay: string, { farewell, now, log }: Visit, stopping: AbortSignal): Promise<boolean> {
+async function visit(relay: string, { farewell, network, now, log }: Visit, stopping: AbortSignal): Promise<boolean> {
   const opened = Promise.withResolvers<{ readonly enrolled?: boolean | undefined }>();
   const events = {
     onOpen: opened.resolve,
@@ -62,7 +65,7 @@ async function visit(relay: string, { farewell, now, log }: Visit, stopping: Abo
     onClose: ({ text }: { text: string }) => opened.reject(new ConnectionLost(text)),
   };
   stopping.throwIfAborted();
-  const connection = new RelayConnection(relay, farewell, events, now);
+  const connection = new RelayConnection(relay, farewell, events, now, lineTo(relay, network()));
   const ending = AbortSignal.any([stopping, AbortSignal.timeout(FAREWELL_VISIT_MS)]);
   const leave = () => connection.close("the visit is over");
   ending.addEventListener("abort", leave, { once: true });

@@ -13,6 +13,14 @@ export const FAULTS = {
   "disk-full": { says: "the disk is full or does not take writes", hint: "free some space; nothing was changed" },
   "not-bound": { says: "this device has no owner yet", hint: "keybound-agent bind FILE --trust PIN" },
   "file-unreadable": { says: "the file cannot be read", hint: "check its path and permissions" },
+  "network-form": {
+    says: "the proxy or the certificates cannot be used",
+    hint: "keybound-agent network --proxy http://HOST:PORT, --ca FILE with PEM certificates, or none for either",
+  },
+  "file-unwritable": {
+    says: "the file cannot be written",
+    hint: "choose a name that is not there yet, in a folder of yours",
+  },
   clone: {
     says: "this device's identity was made on another machine",
     hint: "bind this machine by itself: keybound-agent bind FILE; it becomes a device of its own",

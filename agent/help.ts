@@ -9,19 +9,28 @@ Commands:
   run           serve the owner, in the foreground, until SIGTERM
   status        who owns this device, since when, and the last refusal
   journal       what this device accepted, refused and ran
+  network       through which proxy relays are reached; with --proxy or --ca sets it
+  doctor        looks at everything that this device needs, and says what to do
 
 Options:
   --state DIR   state folder (default: the installed agent's; a folder of yours needs no root)
-  --json        machine-readable output, for status and journal
+  --json        machine-readable output, for status, journal, network and doctor
   --help, --version
 
 bind:
   --trust PIN   the pin that was printed with the package; needed wherever the owner changes
   --rebind      let another organisation take this device over; needs --trust
 
+bind, network; for one run alone, run:
+  --proxy URL   http://[USER:PASSWORD@]HOST:PORT; direct: none; none: what HTTPS_PROXY says
+  --ca FILE     PEM certificates that a relay's may come from, besides the system's; none
+
 journal:
   --last N      the newest N entries (default 50)
   --verify      walk the whole hash chain
+
+doctor:
+  --bundle FILE writes what support needs, without secrets; FILE must be new
 
 Exit: 0 done, 1 refused or failed, 2 not understood.
 

@@ -45,6 +45,22 @@ export const BACKOFF_CAP_MS = 60_000;
 export const SETTLED_MS = 10_000;
 /** A relay that turned this device away is asked again rarely. */
 export const BACKOFF_REFUSED_MS = 15 * 60_000;
+/** A setting of the network: a few authorities of one's own, as PEM. */
+export const MAX_NETWORK_BYTES = 256 * 1024;
+/** The doctor: each step towards a relay, and each question to the system. */
+export const DOCTOR_STEP_MS = 5_000;
+export const ASK_TIME_MS = 5_000;
+/** Less than this beside the state is told of: what waits for a relay may take half of it. */
+export const DISK_LOW_BYTES = 1024 * 1024 * 1024;
+/** A few receipts with output more, and the disk is full. */
+export const DISK_FULL_BYTES = 64 * 1024 * 1024;
+export const FEW_INODES = 100;
+/** Files of the state folder are ten; whoever puts thousands there is told of the first. */
+export const MAX_LOOKED_AT_FILES = 100;
+/** A relay's certificate that ends sooner should have been renewed by now: most are, a month before. */
+export const CERTIFICATE_SOON_MS = 7 * 24 * 3_600_000;
+/** The newest entries of the journal in a support bundle: some days of a busy device, in 100 KiB. */
+export const BUNDLED_ENTRIES = 500;
 /** A dial, with TLS and login, that takes longer is given up. */
 export const CONNECT_TIMEOUT_MS = 20_000;
 /** An answer that takes longer means a broken relay: the connection is made anew. */

@@ -5,13 +5,15 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
-import { bindCommand, journalCommand, statusCommand } from "./commands.ts";
+import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
 import { runDaemon } from "./daemon.ts";
+import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
+import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
@@ -35,6 +37,9 @@ function commandLine() {
         rebind: { type: "boolean", default: false },
         last: { type: "string", default: "50" },
         verify: { type: "boolean", default: false },
+        proxy: { type: "string" },
+        ca: { type: "string" },
+        bundle: { type: "string" },
         help: { type: "boolean", default: false },
         version: { type: "boolean", default: false },
       },
@@ -56,13 +61,14 @@ async function main(): Promise<void> {
     case "bind": {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
-      const { trust, rebind } = values;
+      const { trust, rebind, proxy, ca } = values;
       return print(
         await bindCommand({
           paths,
           file,
           trust,
           rebind,
+          network: { proxy, ca },
           isInteractive,
           machine: readMachine(now()),
           agent: VERSION,
@@ -72,17 +78,23 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      return run(paths);
+      return run(paths, { proxy: values.proxy, ca: values.ca });
+    case "network": {
+      const { proxy, ca, json } = values;
+      return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
+    }
     case "status":
       return print(statusCommand({ paths, json: values.json, now: now() }));
     case "journal":
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    case "doctor":
+      return doctor(paths, values);
     default:
       throw new AgentFault("misuse", `no command ${command}`);
   }
 }
 
-async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
+async function run(paths: Paths, options: NetworkOptions): Promise<void> {
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
   const state = State.open(paths.state);
   try {
@@ -96,13 +108,25 @@ async function run(paths: ReturnType<typeof pathsIn>): Promise<void> {
     const launcher = besideProgram(LAUNCHER);
     const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
     const environment = { ...runEnvironment(paths), containment };
+    const network = () => networkOf(paths.state, process.env, options);
+    // What was typed wrongly is said at once.
+    network();
     const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
-    await runDaemon({ ...daemon, now, random, draw: Math.random, log }, stopping.signal);
+    await runDaemon({ ...daemon, now, random, draw: Math.random, network, log }, stopping.signal);
     log.info("stopped");
   } finally {
     state.close();
   }
+}
+
+async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
+  const { platform, account, windows } = runEnvironment(paths);
+  const interpreters = { platform, windows, uid: account.uid };
+  const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };
+  const { text, isWell } = await doctorCommand({ ...options, json, bundle });
+  print(text);
+  if (!isWell) process.exitCode = 1;
 }
 
 /** The program beside this one that asks the system for its facts, as source or as a bundle. */

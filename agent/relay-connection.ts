@@ -1,7 +1,7 @@
 // One connection to one relay: dialled, logged in, watched for silence, closed once. It moves frames and believes none of them.
 import { TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { toBase64url } from "../protocol/bytes.ts";
 import { readFrame, writeFrame } from "../protocol/frame.ts";
 import { MAX_FRAME_BYTES, SILENCE_MS } from "../protocol/limits.ts";
@@ -67,6 +67,7 @@ export class RelayConnection {
   /** As it was dialled. */
   readonly relay: string;
   readonly #socket: WebSocket;
+  readonly #line: ClientOptions;
   readonly #url: URL;
   readonly #identity: Identity;
   readonly #events: RelayEvents;
@@ -80,9 +81,11 @@ export class RelayConnection {
   #isOpen = false;
   #isClosed = false;
 
-  constructor(url: string, identity: Identity, events: RelayEvents, now: () => number) {
+  /** `line` is how to reach it: `lineTo`. */
+  constructor(url: string, identity: Identity, events: RelayEvents, now: () => number, line: ClientOptions = {}) {
     this.relay = url;
     this.#url = new URL(url);
+    this.#line = line;
     this.#identity = identity;
     this.#events = events;
     this.#now = now;
@@ -92,6 +95,7 @@ export class RelayConnection {
       maxPayload: MAX_FRAME_BYTES,
       handshakeTimeout: CONNECT_TIMEOUT_MS,
       followRedirects: false,
+      ...line,
     });
     this.#socket.binaryType = "nodebuffer";
     this.#connecting = setTimeout(() => this.close("no login within the time limit"), CONNECT_TIMEOUT_MS);
@@ -136,6 +140,7 @@ export class RelayConnection {
     this.#pending.clear();
     // Not close(): a half-open peer would keep the socket for another half minute.
     this.#socket.terminate();
+    this.#line.agent?.destroy();
     this.#events.onClose(code === undefined ? { text } : { text, code });
   }
 

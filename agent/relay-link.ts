@@ -3,7 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { backoffMs } from "./backoff.ts";
 import { BACKOFF_REFUSED_MS, SETTLED_MS } from "./limits.ts";
+import { AgentFault } from "./fault.ts";
+import type { Network } from "./network.ts";
 import { type Identity, RelayConnection, type RelayEvents } from "./relay-connection.ts";
+import { lineTo } from "./relay-line.ts";
 
 export type LinkEvents = {
   readonly onOpen: (connection: RelayConnection, welcome: Parameters<RelayEvents["onOpen"]>[0]) => void;
@@ -15,6 +18,8 @@ export type LinkOptions = {
   readonly relays: readonly string[];
   readonly identity: Identity;
   readonly events: LinkEvents;
+  /** Asked at each dial, so that a proxy that was set now serves the next one. May throw `network-form`. */
+  readonly network: () => Network;
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly draw: () => number;
@@ -45,9 +50,14 @@ export async function stayConnected(options: LinkOptions, signal: AbortSignal): 
 
 async function connectOnce(
   relay: string,
-  { identity, events, now, log }: LinkOptions,
+  { identity, events, network, now, log }: LinkOptions,
   signal: AbortSignal,
 ): Promise<{ openMs: number; code: string | undefined }> {
+  const line = lineWhereKnown(relay, network);
+  if (line instanceof AgentFault) {
+    log.error({ relay, reason: line.message }, "could not connect");
+    return { openMs: 0, code: undefined };
+  }
   const closed = Promise.withResolvers<{ text: string; code?: string }>();
   let openedAt: number | undefined;
   const connection = new RelayConnection(
@@ -63,6 +73,7 @@ async function connectOnce(
       onClose: closed.resolve,
     },
     now,
+    line,
   );
   const stop = () => connection.close("the agent stops");
   signal.addEventListener("abort", stop, { once: true });
@@ -74,6 +85,16 @@ async function connectOnce(
   );
   if (openedAt !== undefined) events.onClose();
   return { openMs: openedAt === undefined ? 0 : now() - openedAt, code: reason.code };
+}
+
+/** A setting that cannot be followed is answered by waiting until somebody puts it right. */
+function lineWhereKnown(relay: string, network: () => Network): ReturnType<typeof lineTo> | AgentFault {
+  try {
+    return lineTo(relay, network());
+  } catch (error) {
+    if (error instanceof AgentFault) return error;
+    throw error;
+  }
 }
 
 function ignoreAbort(error: unknown): void {

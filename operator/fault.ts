@@ -12,6 +12,14 @@ export const FAULTS = {
     says: "the relay's certificate is not trusted here",
     hint: "use a name that the certificate has, or name its authority by NODE_EXTRA_CA_CERTS=FILE",
   },
+  "proxy-refused": {
+    says: "the proxy does not let us through to the relay",
+    hint: "ask who runs it to let CONNECT to this host and port through; its user and password stand in HTTPS_PROXY, or in KEYBOUND_PROXY for us alone",
+  },
+  "proxy-form": {
+    says: "this variable names no proxy that we can use",
+    hint: "http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with each odd character as %XX; KEYBOUND_PROXY=direct for none",
+  },
   "relay-refused": { says: "the relay refused", hint: "see the relay's log" },
   "relay-behind": {
     says: "the relay shows an older log than this client has verified",

@@ -43,7 +43,7 @@ export async function found(world: World, wanted: NewTenant): Promise<string> {
   const writeFile = await sealedRecovery(wanted.recovery, owner);
   makeHomeFolder(folder);
   // Dialled before anything is written: a relay that is not there leaves an empty folder at most.
-  const { client } = await RelayClient.dial(relay);
+  const { client } = await RelayClient.dial(relay, world.env);
   const mode = setupSecret === undefined ? "passphrase" : "setup";
   let written: RecoveryPlan | undefined;
   try {

@@ -17,8 +17,8 @@ export type NewcomerClient = Disposable & { readonly client: RelayClient; readon
  * The tenant whose pin this is. The relay is asked, and cannot lie: the whole id has to begin with the pin. Throws
  * `pin-unknown` where the relay has no such tenant.
  */
-export async function findTenant(relay: string, pin: string): Promise<string> {
-  const { client } = await RelayClient.dial(relay);
+export async function findTenant({ env }: World, relay: string, pin: string): Promise<string> {
+  const { client } = await RelayClient.dial(relay, env);
   try {
     const { header } = await client.ask("tenant", { type: "find-tenant", pin });
     if (pinOf(header.tenant) !== readPin(pin)) throw refuse("tenant-other", `the relay named ${pinOf(header.tenant)}`);
@@ -30,10 +30,11 @@ export async function findTenant(relay: string, pin: string): Promise<string> {
 
 /** Logs in by this key, which may be a throw-away one. */
 export async function dialNewcomer(
+  { env }: World,
   relay: string,
   { tenant, signer, now }: { readonly tenant: string; readonly signer: Signer; readonly now: number },
 ): Promise<NewcomerClient> {
-  const { client, hello } = await RelayClient.dial(relay);
+  const { client, hello } = await RelayClient.dial(relay, env);
   try {
     await client.logIn(hello, { tenant, role: "newcomer", signer, now });
     return { client, clockDifferenceMs: hello.time - now, [Symbol.dispose]: () => client.close() };
@@ -52,7 +53,7 @@ export function throwAwaySigner({ random }: World): Signer {
 export async function followKeyLog(desk: Desk): Promise<KeyLogState> {
   const { home, world } = desk;
   const { relay, tenant } = home.config;
-  using newcomer = await dialNewcomer(relay, { tenant, signer: throwAwaySigner(world), now: world.now() });
+  using newcomer = await dialNewcomer(world, relay, { tenant, signer: throwAwaySigner(world), now: world.now() });
   return await underLock(home.folder, () => syncKeyLog({ cache: desk.cache, tenant }, newcomer.client, undefined));
 }
 

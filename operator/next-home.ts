@@ -6,17 +6,18 @@ import { hasHome, nextHome, openHome, removeHome } from "./home.ts";
 import { findTenant } from "./newcomer.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { syncParent } from "./stored-file.ts";
+import type { World } from "./world.ts";
 
 /**
  * What an attempt before this one left: `true` where the relay has its tenant, so that only the folders have to be changed. Else it is
  * removed. Throws `relay-unreachable` where nobody can say.
  */
-export async function hasUnfinished(folder: string, platform: NodeJS.Platform): Promise<boolean> {
+export async function hasUnfinished(folder: string, world: World): Promise<boolean> {
   const next = nextHome(folder);
   if (!hasHome(next)) return false;
-  const { relay, tenant } = openHome(next, platform).config;
+  const { relay, tenant } = openHome(next, world.platform).config;
   try {
-    await findTenant(relay, pinOf(tenant));
+    await findTenant(world, relay, pinOf(tenant));
     return true;
   } catch (error) {
     if (!(error instanceof Fault && error.code === "pin-unknown")) throw error;

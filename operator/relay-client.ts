@@ -1,6 +1,6 @@
 // One connection to a relay: dial, log in, ask and be answered, be pushed to. Nothing that comes over it is believed here.
 import { TLSSocket } from "node:tls";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { toBase64url } from "../protocol/bytes.ts";
 import { readFrame, writeFrame } from "../protocol/frame.ts";
 import { MAX_FRAME_BYTES, SILENCE_MS } from "../protocol/limits.ts";
@@ -11,6 +11,8 @@ import type { JsonObject } from "../protocol/strict-json.ts";
 import { readHeader, ToOperator } from "../protocol/wire.ts";
 import { Fault } from "./fault.ts";
 import { dialFault, refusedBy } from "./relay-fault.ts";
+import { lineTo } from "./relay-line.ts";
+import type { World } from "./world.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS } from "./limits.ts";
 
 type Kind = ToOperator["type"];
@@ -33,6 +35,7 @@ export type Login = {
 /** Ends with `close`; any end of the connection rejects what is waited for with a fault. */
 export class RelayClient {
   readonly url: string;
+  readonly #line: ClientOptions;
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, Waiting>();
   readonly #greeting: Message[] = [];
@@ -46,8 +49,10 @@ export class RelayClient {
   #heard = true;
   #tls: TLSSocket | undefined;
 
-  private constructor(url: string, socket: WebSocket) {
+  private constructor(url: string, env: World["env"]) {
     this.url = url;
+    this.#line = lineTo(url, env);
+    const socket = openSocket(url, this.#line);
     this.#socket = socket;
     socket.on("upgrade", ({ socket: line }) => (this.#tls = line instanceof TLSSocket ? line : undefined));
     socket.on("message", (data, isBinary) => this.#onMessage(data, isBinary));
@@ -57,9 +62,9 @@ export class RelayClient {
     socket.on("close", () => this.#end(new Fault("relay-unreachable", `${url} ended the connection`)));
   }
 
-  /** Dials and waits for the relay's hello. Throws `relay-unreachable` or `relay-tls`. */
-  static async dial(url: string): Promise<{ client: RelayClient; hello: HeaderOf<"hello"> }> {
-    const client = new RelayClient(url, openSocket(url));
+  /** Dials, through a proxy where `env` names one, and waits for the relay's hello. Throws `relay-unreachable`, `relay-tls` or `proxy-*`. */
+  static async dial(url: string, env: World["env"]): Promise<{ client: RelayClient; hello: HeaderOf<"hello"> }> {
+    const client = new RelayClient(url, env);
     try {
       const { header } = await client.#greetingOf("hello");
       client.#startHeartbeat();
@@ -207,15 +212,17 @@ export class RelayClient {
     this.#onEnd?.(error);
     // A connection that is still being dialled ends by an error event; this client has had its end.
     this.#socket.terminate();
+    this.#line.agent?.destroy();
   }
 }
 
-function openSocket(url: string): WebSocket {
+function openSocket(url: string, line: ClientOptions): WebSocket {
   const path = new URL(`${url.replace(/\/$/, "")}/keybound/v1`);
   return new WebSocket(path, {
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
     handshakeTimeout: CONNECT_TIMEOUT_MS,
+    ...line,
   });
 }
 

@@ -26,6 +26,9 @@ export function dialFault(error: Error, url: string): Fault {
   if (code !== undefined && TLS_CODES.test(code)) {
     return new Fault("relay-tls", `${url} (${code})`, { cause: error });
   }
+  // Node's sentence: the proxy without its credentials, and the first line of its answer, which is a stranger's.
+  if (code === "ERR_PROXY_TUNNEL")
+    return new Fault("proxy-refused", plain(error.message).slice(0, 300), { cause: error });
   return new Fault("relay-unreachable", `${url} (${code ?? error.message})`, { cause: error });
 }
 

@@ -25,7 +25,7 @@ export async function joinLog(
   world: World,
   { folder, relay, tenant }: { readonly folder: string; readonly relay: string; readonly tenant: string },
 ): Promise<Joined> {
-  using newcomer = await dialNewcomer(relay, { tenant, signer: throwAwaySigner(world), now: world.now() });
+  using newcomer = await dialNewcomer(world, relay, { tenant, signer: throwAwaySigner(world), now: world.now() });
   makeHomeFolder(folder);
   const cache = new Cache(folder);
   try {
@@ -89,7 +89,7 @@ export async function fileRequest(
     bytes,
   }: { readonly relay: string; readonly tenant: string; readonly made: MadeKey; readonly bytes: Uint8Array },
 ): Promise<NewcomerClient> {
-  const newcomer = await dialNewcomer(relay, { tenant, signer: made.keys.signer, now: world.now() });
+  const newcomer = await dialNewcomer(world, relay, { tenant, signer: made.keys.signer, now: world.now() });
   try {
     await newcomer.client.ask("ok", { type: "file-request" }, [bytes]);
     return newcomer;

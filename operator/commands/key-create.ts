@@ -38,7 +38,7 @@ export async function createKey(world: World, options: CreateOptions): Promise<n
   const folder = folderOf(world, options);
   if (hasHome(folder)) throw new Fault("home-exists", folder);
   const { relay } = checkedRelay(options.relay);
-  const tenant = await findTenant(relay, checkedPin(options.pin));
+  const tenant = await findTenant(world, relay, checkedPin(options.pin));
   const wanted = await askedFor(world, options, { folder, relay, tenant });
   return await askAndWait(world, options, { ...wanted, folder, relay, hasHome: false });
 }

@@ -96,7 +96,7 @@ async function appendRecovery(
   const key = entryOf(made, { name, role, now, recovery: recoveryField(recovery.key) });
   const signers = [opened.signer, made.keys.signer, recovery.key.signer].map(statementSigner);
   using cache = new Cache(folder);
-  using newcomer = await dialNewcomer(relay, { tenant: own.state.tenant, signer: throwAwaySigner(world), now });
+  using newcomer = await dialNewcomer(world, relay, { tenant: own.state.tenant, signer: throwAwaySigner(world), now });
   const desk = { folder, client: newcomer.client, cache, now, state: own.state };
   await appendKeyEvent(desk, () => ({ change: { type: "operator.recover", key }, signers }));
   return desk.state;

@@ -33,7 +33,7 @@ export async function login(world: World, options: LoginOptions): Promise<void> 
   if (hasHome(folder)) throw new Fault("home-exists", folder);
   const { relay } = checkedRelay(options.relay);
   const origin = await originOf(world, options);
-  const tenant = await findTenant(relay, origin.pin);
+  const tenant = await findTenant(world, relay, origin.pin);
   const passphrase = await readPassphrase(world, options);
   const found = await foundIn(world, { folder, relay, tenant, origin, passphrase, name: options.name });
   const { name, operator, mode } = found.operator;

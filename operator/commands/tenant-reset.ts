@@ -53,7 +53,7 @@ type Old = {
 export async function resetTenant(world: World, options: ResetOptions): Promise<void> {
   const folder = folderOf(world, options);
   if (finishTaking(folder)) return sayFinished(world, options, { folder, kept: undefined });
-  if (await hasUnfinished(folder, world.platform)) {
+  if (await hasUnfinished(folder, world)) {
     keepFromCache(world, options, folder);
     return sayFinished(world, options, { folder, kept: takeNextHome(folder, epochBefore(folder)) });
   }
@@ -119,7 +119,7 @@ async function oldByPin(world: World, { relay, pin, name }: ResetOptions, folder
     );
   }
   const place = { folder: mkdtempSync(join(tmpdir(), "keybound-log-")), relay: checkedRelay(relay).relay };
-  const tenant = await findTenant(place.relay, checkedPin(pin));
+  const tenant = await findTenant(world, place.relay, checkedPin(pin));
   const state = await readOnce(world, { ...place, tenant });
   say(world, "There is no home folder here, so names, classes and groups of the devices are not known.");
   return { state, roster: emptyRoster(tenant), relay: place.relay, name: checkedName("--name", name) };

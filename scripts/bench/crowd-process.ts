@@ -5,6 +5,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { bind } from "../../agent/bind.ts";
 import { runDaemon } from "../../agent/daemon.ts";
+import { DIRECTLY } from "../../agent/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { State } from "../../agent/state.ts";
 import { readPackage } from "../../protocol/deployment.ts";
@@ -56,6 +57,7 @@ function optionsOf(path: string, state: State) {
     now,
     random,
     draw: Math.random,
+    network: () => DIRECTLY,
     log: pino({ level: "silent" }),
   };
 }

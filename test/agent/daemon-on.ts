@@ -3,6 +3,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
 import { type DaemonOptions, runDaemon } from "../../agent/daemon.ts";
+import { DIRECTLY } from "../../agent/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import type { State } from "../../agent/state.ts";
 import { seeded } from "../cast/random.ts";
@@ -26,6 +27,7 @@ export function daemonOptions(path: string, state: State, over: Partial<DaemonOp
     now: () => Date.now(),
     random: seeded("daemon"),
     draw: () => 0,
+    network: () => DIRECTLY,
     log: pino({ level: "silent" }),
     ...over,
   };

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { runDaemon } from "../../agent/daemon.ts";
 import { openLog } from "../../agent/log.ts";
+import { DIRECTLY } from "../../agent/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { State } from "../../agent/state.ts";
 import { AGENT, environmentIn, MACHINE } from "./machine.ts";
@@ -22,6 +23,7 @@ await runDaemon(
     now: () => Date.now(),
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     draw: () => 0.1,
+    network: () => DIRECTLY,
     log: openLog("silent"),
   },
   stopping.signal,

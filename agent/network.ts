@@ -1,0 +1,166 @@
+// How this device reaches relays: through which proxy, and whose certificates are believed beside the system's. What was set on the
+// command line comes before what is kept in the state folder, and that before the environment.
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import * as v from "valibot";
+import { AgentFault } from "./fault.ts";
+import { MAX_NETWORK_BYTES } from "./limits.ts";
+
+/** Where a proxy was named. */
+export type ProxySource = "command line" | "setting" | "environment";
+
+export type Proxy = {
+  /** With credentials where the proxy wants them: never to be logged or printed. `proxyWords` is for that. */
+  readonly url: string;
+  /** Hosts that are dialled directly, as NO_PROXY has them. */
+  readonly noProxy: string;
+  readonly from: ProxySource;
+};
+
+export type Network = {
+  readonly proxy: Proxy | undefined;
+  /** PEM certificates of authorities that are believed as well. */
+  readonly ca: string | undefined;
+};
+
+/** No proxy, and what Node and the system believe. */
+export const DIRECTLY: Network = { proxy: undefined, ca: undefined };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `proxy` is a URL or the word `direct`: no proxy, whatever the environment says. */
+const NetworkSetting = v.strictObject({
+  version: v.literal(1),
+  proxy: v.exactOptional(v.string()),
+  ca: v.exactOptional(v.string()),
+});
+export type NetworkSetting = Readonly<v.InferOutput<typeof NetworkSetting>>;
+
+/** What was asked for on the command line: `proxy` as typed, `ca` a file. */
+export type NetworkOptions = { readonly proxy?: string | undefined; readonly ca?: string | undefined };
+
+const FILE = "network.json";
+export const DIRECT = "direct";
+/** Takes back what was set, so that the environment counts again; for `--ca` that no authority of one's own is believed. */
+export const UNSET = "none";
+
+/** Throws `network-form` where one of the three says what cannot be followed, `file-unreadable` where a file cannot be read. */
+export function networkOf(folder: string, env: Environment, options: NetworkOptions = {}): Network {
+  const setting = readSetting(folder);
+  const ca = options.ca === undefined ? setting.ca : readCa(options.ca);
+  return { proxy: proxyOf({ env, typed: options.proxy, kept: setting.proxy }), ca };
+}
+
+/** As far as the environment says: for whoever may not read the state folder. */
+export function networkOfEnvironment(env: Environment): Network {
+  return { proxy: proxyOf({ env, typed: undefined, kept: undefined }), ca: undefined };
+}
+
+/** Keeps what was asked for in the state folder. What was not named stays as it was. */
+export function keepNetwork(folder: string, { proxy, ca }: NetworkOptions): void {
+  if (proxy === undefined && ca === undefined) return;
+  const before = readSetting(folder);
+  const next = {
+    version: 1 as const,
+    proxy: proxy === undefined ? before.proxy : keptProxy(proxy),
+    ca: ca === undefined ? before.ca : readCa(ca),
+  };
+  replaceFile(join(folder, FILE), `${JSON.stringify(next)}\n`);
+}
+
+/** For people and logs: without credentials. */
+export function proxyWords({ url, from }: Proxy): string {
+  const { protocol, host, username } = new URL(url);
+  return `${protocol}//${username === "" ? "" : "***@"}${host} (${from})`;
+}
+
+type Named = { readonly env: Environment; readonly typed: string | undefined; readonly kept: string | undefined };
+
+function proxyOf({ env, typed, kept }: Named): Proxy | undefined {
+  if (typed !== undefined && typed !== UNSET) return explicit(typed, "command line");
+  if (kept !== undefined && typed !== UNSET) return explicit(kept, "setting");
+  const url = env["https_proxy"] || env["HTTPS_PROXY"] || "";
+  if (url === "") return undefined;
+  return { url: checked(url, "HTTPS_PROXY"), noProxy: env["no_proxy"] || env["NO_PROXY"] || "", from: "environment" };
+}
+
+function explicit(url: string, from: ProxySource): Proxy | undefined {
+  return url === DIRECT ? undefined : { url: checked(url, "the proxy"), noProxy: "", from };
+}
+
+function keptProxy(typed: string): string | undefined {
+  if (typed === UNSET) return undefined;
+  return typed === DIRECT ? DIRECT : checked(typed, "the proxy");
+}
+
+/** The message never has the value: there may be a password in it. */
+function checked(spelling: string, what: string): string {
+  const url = URL.canParse(spelling) ? new URL(spelling) : undefined;
+  const isProxy =
+    url !== undefined && ["http:", "https:"].includes(url.protocol) && url.pathname === "/" && !url.search;
+  if (!isProxy || !isDecodable(url.username) || !isDecodable(url.password))
+    throw new AgentFault("network-form", `${what} is no http://[user:password@]host:port`);
+  return url.href;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+}
+
+function readSetting(folder: string): NetworkSetting {
+  const path = join(folder, FILE);
+  const text = readWhereThere(path);
+  if (text === undefined) return { version: 1 };
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), NetworkSetting), text);
+  if (!parsed.success) throw new AgentFault("network-form", path);
+  return parsed.output;
+}
+
+function readWhereThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+/** The certificates themselves: the file may go. */
+function readCa(file: string): string | undefined {
+  if (file === UNSET) return undefined;
+  const text = readWhereThere(file);
+  if (text === undefined) throw new AgentFault("file-unreadable", file);
+  if (text.length > MAX_NETWORK_BYTES)
+    throw new AgentFault("network-form", `${file}: ${text.length} bytes, at most ${MAX_NETWORK_BYTES}`);
+  const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  if (certificates === null) throw new AgentFault("network-form", `${file} has no PEM certificate`);
+  try {
+    return certificates.map((certificate) => new X509Certificate(certificate).toString()).join("");
+  } catch (error) {
+    throw new AgentFault("network-form", `${file}: ${error instanceof Error ? error.message : ""}`, { cause: error });
+  }
+}
+
+function unreadable(path: string, cause: unknown): AgentFault {
+  return new AgentFault("file-unreadable", `${path}: ${cause instanceof Error ? cause.message : ""}`, { cause });
+}
+
+function replaceFile(path: string, content: string): void {
+  const temporary = `${path}.new`;
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, "wx", 0o600);
+  try {
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}

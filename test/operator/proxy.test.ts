@@ -1,0 +1,68 @@
+// An operator's client behind a proxy: the real program, a real proxy, and a relay that ends its own TLS.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { SmallProxy } from "../agent/small-proxy.ts";
+import { selfSigned } from "../cast/certificate.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { Program } from "../e2e/program.ts";
+import { House } from "../relay/house.ts";
+
+const certificate = selfSigned("DNS:relay.test");
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "keybound-proxy-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** Asks this relay for an organisation that it does not have; what the client says of it, and how it ended. */
+async function asked(relay: string, env: Readonly<Record<string, string>>) {
+  const path = folder();
+  const authority = join(path, "ca.pem");
+  writeFileSync(authority, certificate.cert);
+  const args = ["key", "create", "--relay", relay, "--pin", "9BBH4-CTDVB-2MQQ4-F2DCN-DF61S", "--name", "Bea"];
+  const home = ["--home", join(path, "home"), "--acknowledge", "--no-recovery-file"];
+  const program = new Program("operator", [...args, ...home], { NODE_EXTRA_CA_CERTS: authority, ...env });
+  const code = await program.ended();
+  return { code, said: program.stdout + program.stderr };
+}
+
+async function relayPort(): Promise<string> {
+  const house = await House.empty(new Tenant(), { certificate, names: ["relay.test"] });
+  onTestFinished(() => house[Symbol.asyncDispose]());
+  return new URL(house.url).port;
+}
+
+test("a relay is asked through the proxy of the environment, with its password", async () => {
+  const [port, proxy] = [await relayPort(), await SmallProxy.open({ wants: "ada:p w" })];
+  const env = { https_proxy: `http://ada:p%20w@127.0.0.1:${proxy.port}` };
+  expect((await asked(`wss://relay.test:${port}`, env)).said).toContain("pin-unknown");
+  expect(proxy.asked).toEqual([`relay.test:${port}`]);
+});
+
+test("KEYBOUND_PROXY comes before every program's proxy", async () => {
+  const [port, proxy, other] = [await relayPort(), await SmallProxy.open(), await SmallProxy.open()];
+  const env = { HTTPS_PROXY: other.url, KEYBOUND_PROXY: proxy.url, NO_PROXY: "relay.test" };
+  expect((await asked(`wss://relay.test:${port}`, env)).said).toContain("pin-unknown");
+  expect(other.asked).toEqual([]);
+});
+
+test("a proxy that refuses is a fault of its own, without the password", async () => {
+  const proxy = await SmallProxy.open({ wants: "ada:right" });
+  const { code, said } = await asked("wss://relay.test:7600", {
+    HTTPS_PROXY: `http://ada:wrong@127.0.0.1:${proxy.port}`,
+  });
+  expect(code).toBe(1);
+  expect(said).toContain("proxy-refused");
+  expect(said).toContain("407");
+  expect(said).not.toContain("wrong");
+});
+
+test("what is no proxy is said, and not repeated", async () => {
+  const { code, said } = await asked("wss://relay.test:7600", { HTTPS_PROXY: "socks5://ada:secret@proxy:1080" });
+  expect(code).toBe(1);
+  expect(said).toContain("proxy-form");
+  expect(said).not.toContain("secret");
+});
