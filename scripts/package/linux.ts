@@ -1,4 +1,5 @@
 /** Makes the Linux packages of the agent, .deb and .rpm, each with its list of contents beside it. */
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,6 +32,7 @@ export async function makeLinuxPackages({
   epochS,
   folder,
 }: LinuxOptions): Promise<readonly string[]> {
+  needTools();
   const { runtime, deb, rpm } = LINUX[processor];
   const work = mkdtempSync(join(tmpdir(), "keybound-package-"));
   mkdirSync(folder, { recursive: true });
@@ -54,4 +56,10 @@ function describe(
   const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
   writeFileSync(`${file}.cdx.json`, sbom({ name: "keybound-agent", sha256, ...of }, contains));
   return `${file}.cdx.json`;
+}
+
+function needTools(): void {
+  for (const [tool, from] of Object.entries({ "dpkg-deb": "dpkg", rpmbuild: "rpm" }))
+    if (spawnSync(tool, ["--version"], { stdio: "ignore" }).error !== undefined)
+      throw new Error(`${tool} is not installed\nhint: apt-get install ${from}`);
 }

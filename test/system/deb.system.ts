@@ -1,5 +1,6 @@
 // The .deb on machines with a real systemd: installed and bound in one line, killed, upgraded, downgraded, removed and purged, with
 // jobs that are signed and carried by a relay on the host.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
@@ -161,8 +162,10 @@ describe("an installed agent", () => {
     const { machine, desk, device } = await installed();
     const job = await desk.send(device, TRACED);
     await machine.comesTrue("test -e /root/trace");
-    machine.does(`kill -9 ${pidOf(machine)}`);
-    expect((await desk.receipt(device, job)).outcome.type).toBe("unknown");
+    const pid = pidOf(machine);
+    machine.does(`kill -9 ${pid}`);
+    await machine.comesTrue(`systemctl show --value -p MainPID keybound-agent | grep -qvx -e 0 -e ${pid}`);
+    expect((await desk.receipt(device, job)).outcome.type).toBe("lost");
     await desk.receipt(device, await desk.send(device, "true"));
     expect(machine.read("/root/trace")).toBe("ran\n");
   });
@@ -220,6 +223,21 @@ describe("an upgrade", () => {
     expect(outcome).toEqual({ type: "exited", code: 0 });
   });
 
+  it.each([200, 700, 1500])(
+    "that the machine's death cuts off after %d ms leaves an agent that serves, and can be done again",
+    async (cutMs) => {
+      const { machine, tenant, desk, device } = await installed();
+      machine.does(`${dpkg(NEXT_VERSION)} > /root/dpkg.log 2>&1 &`);
+      await sleep(cutMs);
+      await machine.restart("kill");
+      await desk.receipt(device, await desk.send(device, "true"));
+      machine.does(dpkg(NEXT_VERSION));
+      await desk.receipt(device, await desk.send(device, "true"));
+      expect(machine.does("keybound-agent status")).toMatch(new RegExp(`^Owner +${tenant.state.name}`, "m"));
+      expect(machine.does("dpkg --audit")).toBe("");
+    },
+  );
+
   it("does not fail for a deployment that merely waits and is not taken", async () => {
     const { machine, tenant } = await installed();
     const stranger = await estate.found(`org${count++}`);
@@ -263,7 +281,7 @@ describe("removal", () => {
     const { machine, desk, device } = await installed();
     const before = ownerOn(machine);
     machine.does("dpkg -r keybound-agent");
-    expect(machine.run("pgrep -f keybound-agent.cjs").stdout).toBe("");
+    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
     machine.does(dpkg(NOW_VERSION));
     await desk.receipt(device, await desk.send(device, "true"));
     expect(ownerOn(machine).device).toBe(before.device);

@@ -6,7 +6,8 @@ import { makeLinuxPackages } from "../../scripts/package/linux.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import type { Tenant } from "../cast/tenant.ts";
 import type { Estate } from "../e2e/estate.ts";
-import { Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { installTools } from "./tools.ts";
 
 export const NOW_VERSION = "0.1.0";
 export const NEXT_VERSION = "0.1.1";
@@ -16,6 +17,7 @@ export type Packages = { readonly folder: string; [Symbol.dispose](): void };
 
 /** Both versions for this machine's processor. They differ by their number alone: what is in them is this tree's. */
 export async function makePackages(): Promise<Packages> {
+  installTools();
   const folder = mkdtempSync(join(tmpdir(), "keybound-packages-"));
   const processor = process.arch === "arm64" ? "arm64" : "x64";
   for (const version of [NOW_VERSION, NEXT_VERSION])

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LINUX, makeLinuxPackages } from "../../scripts/package/linux.ts";
 import { locked } from "../../scripts/package/lockfile.ts";
 import { bringRuntime } from "../../scripts/package/runtime.ts";
+import { installTools } from "./tools.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "keybound-twice-"));
 const builds = [join(folder, "first"), join(folder, "second")] as const;
@@ -15,6 +16,7 @@ const EPOCH_S = 1_790_000_000;
 const processors = ["x64", "arm64"] as const;
 
 beforeAll(async () => {
+  installTools();
   for (const build of builds)
     for (const processor of processors)
       await makeLinuxPackages({ processor, version: "0.1.0", epochS: EPOCH_S, folder: build });

@@ -3,18 +3,13 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { installTools } from "./tools.ts";
 
 const CACHE = "/var/cache/keybound-test";
 const SUITE = "bookworm";
 /** What the packages ask for, what a test looks with, and rpm for the .rpm. */
 const PACKAGES =
   "systemd,systemd-sysv,dbus,iproute2,procps,util-linux,ca-certificates,libatomic1,libstdc++6,rpm,systemd-container";
-const TOOLS = {
-  debootstrap: "debootstrap",
-  "systemd-nspawn": "systemd-container",
-  rpmbuild: "rpm",
-  nsenter: "util-linux",
-};
 
 /** The folder of the root file system. Takes half a minute or two where it has to be made. Needs root and a Debian mirror. */
 export function debianRoot(): string {
@@ -23,24 +18,6 @@ export function debianRoot(): string {
   const root = join(CACHE, `${SUITE}-${key}`);
   if (!existsSync(root)) makeRoot(root);
   return root;
-}
-
-function installTools(): void {
-  const missing = Object.entries(TOOLS).flatMap(([tool, from]) => (isInstalled(tool) ? [] : [from]));
-  if (missing.length === 0) return;
-  apt("update");
-  apt("install", "-y", "--no-install-recommends", ...missing);
-}
-
-function isInstalled(tool: string): boolean {
-  return ["/usr/bin", "/usr/sbin"].some((folder) => existsSync(join(folder, tool)));
-}
-
-function apt(...args: readonly string[]): void {
-  execFileSync("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=400", ...args], {
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    stdio: "ignore",
-  });
 }
 
 function makeRoot(root: string): void {

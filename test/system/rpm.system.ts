@@ -62,24 +62,38 @@ async function installed() {
   return { machine, desk, device: await desk.device() };
 }
 
+/** A machine without the package, and what binds it to an organisation but for a pin of another's. */
+async function withWrongPin() {
+  const machine = await Machine.boot(packages.folder);
+  onTestFinished(() => machine[Symbol.asyncDispose]());
+  const [tenant, other] = [await estate.found(`rpm${count++}`), await estate.found(`rpm${count++}`)];
+  machine.does("rpm --initdb");
+  return { machine, wrong: { ...deploymentOn(machine, { estate, tenant }), KEYBOUND_TRUST: pinOf(other.id) } };
+}
+
 describe("rpm", () => {
   it("installs, binds, enables and starts in one line, and a signed job runs", async () => {
     const { machine, desk, device } = await installed();
     const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
     expect(outcome).toEqual({ type: "exited", code: 0 });
     expect(machine.does("systemctl is-enabled keybound-agent")).toBe("enabled");
+    machine.does("keybound-agent status | grep -q ^Owner");
   });
 
-  it("says that a deployment was refused, and the agent's words", async () => {
-    const machine = await Machine.boot(packages.folder);
-    onTestFinished(() => machine[Symbol.asyncDispose]());
-    const [tenant, other] = [await estate.found(`rpm${count++}`), await estate.found(`rpm${count++}`)];
-    machine.does("rpm --initdb");
-    const wrong = { ...deploymentOn(machine, { estate, tenant }), KEYBOUND_TRUST: pinOf(other.id) };
-    const { stderr } = machine.run(line("-i", NOW_VERSION), wrong);
-    expect(stderr).toContain("keybound-agent: package-trust: ");
+  it("says that a deployment was refused, which its exit code does not, but the line after it does", async () => {
+    const { machine, wrong } = await withWrongPin();
+    const { code, stderr } = machine.run(line("-i", NOW_VERSION), wrong);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("keybound-agent: package-trust: ")]);
     expect(stderr).toMatch(/%post\(.*\) scriptlet failed, exit status 1/);
+    expect(machine.run("keybound-agent status | grep -q ^Owner").code).toBe(1);
     expect(machine.run("systemctl is-active keybound-agent").stdout).toBe("active\n");
+  });
+
+  it("upgrades whole beside a deployment that is refused", async () => {
+    const { machine, wrong } = await withWrongPin();
+    machine.does(line("-i", NOW_VERSION));
+    expect(machine.run(line("-U", NEXT_VERSION), wrong).stderr).toContain("keybound-agent: package-trust: ");
+    expect(machine.does("rpm -q keybound-agent")).toMatch(new RegExp(`^keybound-agent-${NEXT_VERSION}-1\\.\\w+$`));
   });
 
   it("upgrades to the same device with the service restarted, and refuses to go back", async () => {
@@ -88,7 +102,7 @@ describe("rpm", () => {
     machine.does(line("-U", NEXT_VERSION));
     expect(machine.does("systemctl show --value -p MainPID keybound-agent")).not.toBe(pid);
     expect(machine.run(line("-U", NOW_VERSION))).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringMatching(/newer than/),
     });
     const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
@@ -98,7 +112,7 @@ describe("rpm", () => {
   it("erases program and service, and keeps the state", async () => {
     const { machine } = await installed();
     machine.does("rpm -e --force-debian --nodeps keybound-agent");
-    expect(machine.run("pgrep -f keybound-agent.cjs").stdout).toBe("");
+    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
     expect([machine.has("/usr/libexec/keybound-agent"), machine.has("/var/lib/keybound/state.db")]).toEqual([
       false,
       true,
