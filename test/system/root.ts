@@ -8,8 +8,7 @@ import { installTools } from "./tools.ts";
 const CACHE = "/var/cache/keybound-test";
 const SUITE = "bookworm";
 /** What the packages ask for, what a test looks with, and rpm for the .rpm. */
-const PACKAGES =
-  "systemd,systemd-sysv,dbus,iproute2,procps,util-linux,ca-certificates,libatomic1,libstdc++6,rpm,systemd-container";
+const PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,util-linux,ca-certificates,libatomic1,libstdc++6,rpm";
 
 /** The folder of the root file system. Takes half a minute or two where it has to be made. Needs root and a Debian mirror. */
 export function debianRoot(): string {
