@@ -193,7 +193,7 @@ describe("the library on the command line", () => {
     expect(listed).toMatch(/^NAME +SHELL +PLATFORM +PARAMETERS +SHA256 +DESCRIPTION\n/);
     expect(listed).toMatch(/^greet +sh +any +who \[times\] password +[0-9a-f]{12} +For a test$/m);
     const names = expectDone(await house.run(["script", "list", "--names"])).stdout;
-    expect(names).toBe("greet\nhostile\nlinux-only\nslow\n");
+    expect(names).toBe("from-windows\ngreet\nhostile\nlinux-only\nslow\n");
   });
 
   test("shows a script with nothing in it that steers a terminal", async () => {
