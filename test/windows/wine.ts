@@ -29,7 +29,7 @@ const BUNDLES = {
 } as const;
 
 /** Where the agent is installed, as Windows and as Linux name it. */
-const PROGRAMS = "C:\\Program Files\\Keybound";
+export const PROGRAMS = "C:\\Program Files\\Keybound";
 export const AGENT_WORDS = [`${PROGRAMS}\\node.exe`, `${PROGRAMS}\\keybound-agent.cjs`] as const;
 export const STATE = "C:\\ProgramData\\Keybound\\state";
 
@@ -39,11 +39,17 @@ export class Wine implements Disposable {
 
   /** Installs what is missing of Wine, mingw-w64 and node.exe. Throws with what could not be had. */
   static async open(): Promise<Wine> {
+    const wine = Wine.bare();
+    await wine.#installAgent();
+    return wine;
+  }
+
+  /** The same with no agent in it. */
+  static bare(): Wine {
     installPackage(LOADER, ["wine", "wine64"]);
     installPackage("x86_64-w64-mingw32-gcc", ["gcc-mingw-w64-x86-64-win32"]);
     const wine = new Wine();
     wine.#makePrefix();
-    await wine.#installAgent();
     return wine;
   }
 
@@ -174,7 +180,7 @@ function procFile(pid: string, name: string): string {
   }
 }
 
-function installPackage(program: string, packages: readonly string[]): void {
+export function installPackage(program: string, packages: readonly string[]): void {
   if (spawnSync("which", [program]).status === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   spawnSync("apt-get", ["update"], { env, stdio: "ignore" });
