@@ -41,6 +41,8 @@ function rows(file: string, table: string): readonly Readonly<Record<string, str
     .map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? ""])));
 }
 
+const summary = (file: string) => execFileSync("msiinfo", ["suminfo", file], { encoding: "utf8" });
+
 const properties = (file: string) =>
   Object.fromEntries(rows(file, "Property").map((row) => [row["Property"], row["Value"]]));
 
@@ -63,14 +65,13 @@ describe("the installer's tables", () => {
   });
 
   it("are of a 64-bit package whose code tells one content from another", () => {
-    const summary = (file: string) => execFileSync("msiinfo", ["suminfo", file], { encoding: "utf8" });
     const code = (file: string) => /UUID\): (\{[0-9A-F-]{36}\})/.exec(summary(file))?.[1];
     expect(summary(older)).toMatch(/^Template: x64;1033$/m);
     expect(code(older)).not.toBe(code(newer));
   });
 
   it("install the six programs and texts, and the service's", () => {
-    const names = rows(older, "File").map(({ FileName }) => FileName?.replace(/^.*\|/, ""));
+    const names = rows(older, "File").map(({ FileName }) => String(FileName).replace(/^.*\|/, ""));
     expect(names.toSorted()).toEqual([
       "LICENSE.txt",
       "THIRD-PARTY.txt",
@@ -106,7 +107,7 @@ describe("the installer's tables", () => {
   it("run what is ours as SYSTEM, out of the folder of the programs, and mind its exit code", () => {
     const [PROGRAM_OF_OURS, IN_SCRIPT, AS_SYSTEM] = [18, 0x400, 0x800];
     const actions = rows(older, "CustomAction");
-    expect(actions.map(({ Action }) => Action).toSorted()).toEqual(["Bind", "BindBeside", "Purge", "Settle"]);
+    expect(actions.map(({ Action }) => String(Action)).toSorted()).toEqual(["Bind", "BindBeside", "Purge", "Settle"]);
     for (const { Type, Source } of actions)
       expect([Type, Source]).toEqual([String(PROGRAM_OF_OURS | IN_SCRIPT | AS_SYSTEM), "ServiceExe"]);
   });
@@ -134,11 +135,12 @@ describe("installed by Wine", () => {
   let desk: Desk;
   let device: Device;
   let pack: string;
+  let keeper: WineProgram;
 
   beforeAll(async () => {
     wine = Wine.bare();
-    // Wine ends its services when no program is left but them.
-    wine.start(["ping", "-n", "36000", "127.0.0.1"]);
+    // Wine ends its services when no program is left but them. It keeps no Event Log, and says what would be in it.
+    keeper = wine.start(["ping", "-n", "36000", "127.0.0.1"], "-all,+eventlog");
     estate = await Estate.open();
     tenant = await estate.found("Acme");
     desk = await Desk.open(estate, tenant);
@@ -211,19 +213,18 @@ describe("installed by Wine", () => {
     expect(await said("echo out\n")).toBe("out\r\n");
   });
 
-  it("has a service that starts at boot from a quoted path, with recovery actions", async () => {
+  it("has a service that starts at boot from a quoted path, with time for its jobs at shutdown", async () => {
     const { said: text } = await run("reg", "query", SERVICE);
     expect(text).toMatch(/Start\s+REG_DWORD\s+0x2\b/);
-    expect(text).toContain(`"${PROGRAMS}\\keybound-service.exe"`);
+    expect(text).toMatch(/ObjectName\s+REG_SZ\s+LocalSystem\b/);
+    expect(text).toContain(`    "${PROGRAMS}\\keybound-service.exe"\r\n`);
+    expect(text).toMatch(/PreshutdownTimeout\s+REG_DWORD\s+0x88b8\b/);
   });
 
-  it("says to the Event Log where its entries' text is", async () => {
-    const { said: text } = await run(
-      "reg",
-      "query",
-      "HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\Keybound",
-    );
-    expect(text).toContain(`${PROGRAMS}\\keybound-service.exe`);
+  it("writes the agent's lines into the Event Log, under a source that knows their text", async () => {
+    await keeper.says(/ReportEventW .*\\"connected\\"/);
+    const source = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\Keybound";
+    expect((await run("reg", "query", source)).said).toContain(`${PROGRAMS}\\keybound-service.exe`);
   });
 
   it("starts an agent again that was killed", async () => {
@@ -238,6 +239,7 @@ describe("installed by Wine", () => {
     expect((await run("net", "stop", "KeyboundAgent")).code).toBe(0);
     await isStopped();
     expect((await journal()).at(-1)).toContain("stopped");
+    expect(keeper.said).toMatch(/ReportEventW .*\\"stopped\\"/);
   });
 
   it("starts again, and takes no orders from the machine's environment", async () => {
@@ -278,7 +280,7 @@ describe("installed by Wine", () => {
   it("is repaired where a file is gone", async () => {
     const bundle = wine.path(`${PROGRAMS}\\keybound-agent-inventory.cjs`);
     rmSync(bundle);
-    expect((await run("msiexec", "/fa", Wine.ofLinux(newer), "/qn")).code).toBe(0);
+    expect(await msiexec("/i", newer, "REINSTALL=ALL", "REINSTALLMODE=amus")).toBe(0);
     expect(existsSync(bundle)).toBe(true);
     expect(await said("echo repaired\n")).toBe("repaired\r\n");
   });

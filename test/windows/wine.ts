@@ -72,9 +72,10 @@ export class Wine implements Disposable {
     return this.start([...AGENT_WORDS, ...args, "--state", STATE]);
   }
 
-  start(words: readonly string[]): WineProgram {
+  /** `debug` says what Wine tells of itself: of the services too, where this program is the first of the prefix. */
+  start(words: readonly string[], debug = "-all"): WineProgram {
     const program = new WineProgram(words, {
-      env: this.#env,
+      env: { ...this.#env, WINEDEBUG: debug },
       output: join(this.folder, `output-${this.#programs.size}`),
     });
     this.#programs.add(program);
