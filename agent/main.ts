@@ -80,7 +80,9 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      return run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
+      await run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
+      // All is written. What a job left behind on purpose may hold its output open, which under Wine keeps a process.
+      return process.exit();
     case "network": {
       const { proxy, ca, json } = values;
       return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));

@@ -1,4 +1,9 @@
-/** `npm run package:windows`: the installer of this version for Windows x64, and its hash beside it, in dist/. */
+/**
+ * `npm run package:windows`: the installer of this version for Windows x64, and its hash beside it, in dist/.
+ *
+ * KEYBOUND_SIGN_WINDOWS names a program that signs the file which is its one argument, in its place (Authenticode).
+ */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -14,7 +19,9 @@ if (import.meta.main) {
   try {
     mkdirSync(DIST, { recursive: true });
     const file = join(DIST, MSI);
-    await buildMsi({ version, file });
+    const signer = process.env["KEYBOUND_SIGN_WINDOWS"];
+    const sign = (unsigned: string) => void execFileSync(String(signer), [unsigned], { stdio: "inherit" });
+    await buildMsi({ version, file, ...(signer === undefined ? {} : { sign }) });
     const bytes = readFileSync(file);
     const hash = createHash("sha256").update(bytes).digest("hex");
     writeFileSync(`${file}.sha256`, `${hash}  ${basename(file)}\n`);

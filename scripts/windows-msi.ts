@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleProgram } from "./build.ts";
 import { setSummary } from "./msi-summary.ts";
-import { buildLauncher, buildServiceHost, COMPILER_HINT } from "./windows-launcher.ts";
+import { buildLauncher, buildServiceHost, COMPILER_HINT, LAUNCHER, SERVICE } from "./windows-launcher.ts";
 import { nodeForWindows } from "./windows-node.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -27,12 +27,22 @@ const STATEMENTS = [
   "INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ResolveSource', 'NOT Installed', 850)",
 ];
 
+type Msi = {
+  /** Such as `1.2.3`. */
+  readonly version: string;
+  /** Where it is written. */
+  readonly file: string;
+  /** Puts a publisher's signature on a file, in its place. Called for our programs and then for the installer; without it nothing is signed. */
+  readonly sign?: (file: string) => void;
+};
+
 /** A folder with all that is installed. Throws with what is missing on this machine. */
-async function stage(folder: string): Promise<void> {
+async function stage(folder: string, sign: Msi["sign"]): Promise<void> {
   copyFileSync(nodeForWindows(), join(folder, "node.exe"));
   copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE.txt"));
   for (const [bundle, entry] of Object.entries(BUNDLES)) await bundleProgram(entry, join(folder, bundle));
   if (!buildLauncher(folder) || !buildServiceHost(folder)) throw new Error(`no compiler: ${COMPILER_HINT}`);
+  for (const program of [LAUNCHER, SERVICE]) sign?.(join(folder, program));
   const legal = readdirSync(folder).filter((name) => name.endsWith(".LEGAL.txt"));
   const texts = legal.toSorted().map((name) => readFileSync(join(folder, name), "utf8"));
   writeFileSync(join(folder, "THIRD-PARTY.txt"), texts.join("\n"));
@@ -40,15 +50,16 @@ async function stage(folder: string): Promise<void> {
   for (const name of readdirSync(folder)) utimesSync(join(folder, name), MADE_AT, MADE_AT);
 }
 
-/** Writes the installer of this version, such as `1.2.3`, to `file`. */
-export async function buildMsi({ version, file }: { version: string; file: string }): Promise<void> {
+/** Writes the installer. Unsigned, it is the same bytes each time. */
+export async function buildMsi({ version, file, sign }: Msi): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "keybound-msi-"));
   try {
-    await stage(folder);
+    await stage(folder, sign);
     const defines = ["-D", `Version=${version}`, "-D", `ProductCode=${identifier("product", version)}`];
     run("wixl", ["-a", "x64", ...defines, "-o", file, TABLES], folder);
     for (const statement of STATEMENTS) run("msibuild", [file, "-q", statement], folder);
     setSummary(file, { packageCode: `{${identifier("package", version, ...contentOf(folder))}}`, madeAt: MADE_AT });
+    sign?.(file);
   } finally {
     rmSync(folder, { recursive: true });
   }

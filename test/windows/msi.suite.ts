@@ -1,7 +1,18 @@
 // The Windows installer: its tables as msiinfo reads them, then installed, bound, upgraded and removed by Wine's msiexec, with a
 // real relay. docs/packaging.md says what Wine does not show.
 import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,6 +34,7 @@ let newer: string;
 beforeAll(async () => {
   for (const program of ["wixl", "msibuild"]) installPackage(program, ["wixl", "msitools"]);
   installPackage("x86_64-w64-mingw32-gcc", ["gcc-mingw-w64-x86-64-win32"]);
+  installPackage("osslsigncode", ["osslsigncode"]);
   folder = mkdtempSync(join(tmpdir(), "keybound-msi-suite-"));
   older = join(folder, "older.msi");
   newer = join(folder, "newer.msi");
@@ -51,6 +63,27 @@ describe("the installer's tables", () => {
     const again = join(folder, "again.msi");
     await buildMsi({ version: "1.0.0", file: again });
     expect(readFileSync(again).equals(readFileSync(older))).toBe(true);
+  });
+
+  it("and our programs can be signed by a publisher", async () => {
+    const signed = join(folder, "signed.msi");
+    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+    const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Test publisher", "-days", "2"];
+    const extensions = ["-addext", "extendedKeyUsage=codeSigning", "-keyout", key, "-out", certificate];
+    execFileSync("openssl", [...request, ...extensions], { stdio: "ignore" });
+    const signing = ["sign", "-certs", certificate, "-key", key, "-h", "sha256"];
+    const sign = (file: string) => {
+      execFileSync("osslsigncode", [...signing, "-in", file, "-out", `${file}.signed`], { stdio: "ignore" });
+      renameSync(`${file}.signed`, file);
+    };
+    await buildMsi({ version: "1.0.0", file: signed, sign });
+    execFileSync("msiextract", ["-C", join(folder, "signed"), signed], { stdio: "ignore" });
+    const programs = globSync(join(folder, "signed/**/keybound-*.exe"));
+    expect(programs.length).toBe(2);
+    for (const file of [signed, ...programs]) {
+      const said = execFileSync("osslsigncode", ["verify", "-CAfile", certificate, "-in", file], { encoding: "utf8" });
+      expect(said).toMatch(/^Signature verification: ok$/m);
+    }
   });
 
   it("have one product per version, of one family", () => {
@@ -242,6 +275,22 @@ describe("installed by Wine", () => {
     expect(keeper.said).toMatch(/ReportEventW .*\\"stopped\\"/);
   });
 
+  it("ends what a job still runs when it is stopped, and leaves what a job left behind on purpose", async () => {
+    await run("net", "start", "KeyboundAgent");
+    await isRunning();
+    const [left, running] = ["-n 7770001", "-n 7770002"];
+    const leaving = { source: `start /b ping ${left} 127.0.0.1\nexit 0\n`, leave: true };
+    const leaver = await desk.send(device, "", { body: { shell: "cmd", ...leaving } });
+    expect((await desk.receipt(device, leaver)).contained).toBe("left");
+    const job = await desk.send(device, "", { body: { shell: "cmd", source: `ping ${running} 127.0.0.1\n` } });
+    await until(() => wine.processesWith(running).length > 0, "a job that runs");
+    expect((await run("net", "stop", "KeyboundAgent")).code).toBe(0);
+    expect((await desk.receipt(device, job)).outcome).toEqual({ type: "cancelled", by: "agent-stop" });
+    await isStopped();
+    expect([wine.processesWith(running).length, wine.processesWith(left).length > 0]).toEqual([0, true]);
+    for (const pid of wine.processesWith(left)) process.kill(pid, "SIGKILL");
+  });
+
   it("starts again, and takes no orders from the machine's environment", async () => {
     const variables = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment";
     await run("reg", "add", variables, "/v", "NODE_OPTIONS", "/d", "--no-such-option", "/f");
@@ -303,8 +352,15 @@ describe("installed by Wine", () => {
     expect(existsSync(wine.path(DATA))).toBe(false);
   });
 
-  it("binds by a file beside the installer", async () => {
+  it("takes no file beside the installer for a deployment without a pin on the command line", async () => {
     writeFileSync(join(folder, "deployment.keybound"), readFileSync(estate.package(tenant)));
+    expect(await msiexec("/i", newer)).toBe(0);
+    expect(existsSync(wine.path(`${DATA}\\install.log`))).toBe(false);
+    expect(await msiexec("/x", newer, "PURGE=1")).toBe(0);
+    await isStopped();
+  });
+
+  it("takes it with the pin", async () => {
     expect(await msiexec("/i", newer, `TRUST=${pinOf(tenant.id)}`)).toBe(0);
     const other = await desk.device([device]);
     expect(other.id).not.toBe(device.id);
