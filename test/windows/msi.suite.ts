@@ -25,6 +25,8 @@ import { until } from "../e2e/program.ts";
 import { AGENT_WORDS, installPackage, PROGRAMS, STATE, Wine, type WineProgram } from "./wine.ts";
 
 const SERVICE = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\KeyboundAgent";
+/** Node ends at once with such an option. */
+const ORDERS = { NODE_OPTIONS: "--no-such-option" };
 const DATA = "C:\\ProgramData\\Keybound";
 
 let folder: string;
@@ -173,7 +175,7 @@ describe("installed by Wine", () => {
   beforeAll(async () => {
     wine = Wine.bare();
     // Wine ends its services when no program is left but them. It keeps no Event Log, and says what would be in it.
-    keeper = wine.start(["ping", "-n", "36000", "127.0.0.1"], "-all,+eventlog");
+    keeper = wine.start(["ping", "-n", "36000", "127.0.0.1"], { WINEDEBUG: "-all,+eventlog" });
     estate = await Estate.open();
     tenant = await estate.found("Acme");
     desk = await Desk.open(estate, tenant);
@@ -229,11 +231,12 @@ describe("installed by Wine", () => {
     rmSync(wine.path(DATA), { recursive: true });
   });
 
-  it("refuses a package under another pin, and tells why", async () => {
+  it("refuses a package under another pin, tells why, and takes back what was installed", async () => {
     const pin = "AAAAA-AAAAA-AAAAA-AAAAA-AAAAA";
     expect(await msiexec("/i", older, ...deployment(pack, pin))).toBe(ACTION_FAILED);
     expect(record()).toMatch(/package-trust[^]*exit code 1/);
-    expect(agents()).toEqual([]);
+    expect((await run("reg", "query", SERVICE)).code).not.toBe(0);
+    expect(existsSync(wine.path(`${PROGRAMS}\\node.exe`))).toBe(false);
   });
 
   it("binds and enrols in one silent line", async () => {
@@ -291,12 +294,17 @@ describe("installed by Wine", () => {
     for (const pid of wine.processesWith(left)) process.kill(pid, "SIGKILL");
   });
 
-  it("starts again, and takes no orders from the machine's environment", async () => {
-    const variables = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment";
-    await run("reg", "add", variables, "/v", "NODE_OPTIONS", "/d", "--no-such-option", "/f");
+  it("starts again", async () => {
     expect((await run("net", "start", "KeyboundAgent")).code).toBe(0);
-    expect(await said("echo clean\n")).toBe("clean\r\n");
-    await run("reg", "delete", variables, "/v", "NODE_OPTIONS", "/f");
+    expect(await said("echo started\n")).toBe("started\r\n");
+  });
+
+  it("takes no orders from the environment", async () => {
+    const words = [`${PROGRAMS}\\keybound-service.exe`, "bind", Wine.ofLinux(pack), pinOf(tenant.id), ""];
+    expect(await wine.start(words, ORDERS).ended()).toBe(0);
+    const plainly = wine.start([...AGENT_WORDS, "--version"], ORDERS);
+    expect(await plainly.ended()).not.toBe(0);
+    expect(plainly.said).toContain("--no-such-option");
   });
 
   it("ends the agent with a host that was killed", async () => {

@@ -72,10 +72,10 @@ export class Wine implements Disposable {
     return this.start([...AGENT_WORDS, ...args, "--state", STATE]);
   }
 
-  /** `debug` says what Wine tells of itself: of the services too, where this program is the first of the prefix. */
-  start(words: readonly string[], debug = "-all"): WineProgram {
+  /** `env` adds to the environment. The first program of a prefix hands it on to the services. */
+  start(words: readonly string[], env: Readonly<Record<string, string>> = {}): WineProgram {
     const program = new WineProgram(words, {
-      env: { ...this.#env, WINEDEBUG: debug },
+      env: { ...this.#env, ...env },
       output: join(this.folder, `output-${this.#programs.size}`),
     });
     this.#programs.add(program);
