@@ -25,6 +25,9 @@ bind, network; for one run alone, run:
   --proxy URL   http://[USER:PASSWORD@]HOST:PORT; direct: none; none: what HTTPS_PROXY says
   --ca FILE     PEM certificates that a relay's may come from, besides the system's; none
 
+run:
+  --until-input-ends  stop when standard input ends as well, for a service host that holds it
+
 journal:
   --last N      the newest N entries (default 50)
   --verify      walk the whole hash chain

@@ -21,6 +21,7 @@ import { InterpreterVersions } from "./run/interpreter-version.ts";
 import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
+import { StopRequests } from "./stop-requests.ts";
 import { VERSION } from "./version.ts";
 
 const now = () => Date.now();
@@ -40,6 +41,7 @@ function commandLine() {
         proxy: { type: "string" },
         ca: { type: "string" },
         bundle: { type: "string" },
+        "until-input-ends": { type: "boolean", default: false },
         help: { type: "boolean", default: false },
         version: { type: "boolean", default: false },
       },
@@ -78,7 +80,9 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      return run(paths, { proxy: values.proxy, ca: values.ca });
+      await run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
+      // All is written. What a job left behind on purpose may hold its output open, which under Wine keeps a process.
+      return process.exit();
     case "network": {
       const { proxy, ca, json } = values;
       return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
@@ -94,14 +98,13 @@ async function main(): Promise<void> {
   }
 }
 
-async function run(paths: Paths, options: NetworkOptions): Promise<void> {
+async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
   const state = State.open(paths.state);
   try {
     using held = new DisposableStack();
     held.use(lockState(paths.state));
-    const stopping = new AbortController();
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
+    const stopping = held.use(new StopRequests(untilInputEnds));
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
     const { platform } = process;

