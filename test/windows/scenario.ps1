@@ -1,4 +1,4 @@
-# The installer on a real Windows, in an elevated PowerShell: what Wine cannot show, and the same steps as msi.suite.ts.
+# The installer on a real Windows, in an elevated PowerShell: what Wine cannot show, and the same steps as msi.wine.ts.
 # -Folder has what scenario-files.ts writes: older.msi, newer.msi, acme.keybound and pin.txt. The machine must have no agent.
 # Changes this machine, and leaves nothing when all is well. Ends with 1 at the first thing that is not as it must be.
 param([Parameter(Mandatory = $true)][string]$Folder)
