@@ -1,11 +1,12 @@
 // How this device reaches relays: through which proxy, and whose certificates are believed beside the system's. What was set on the
 // command line comes before what is kept in the state folder, and that before the environment.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import * as v from "valibot";
 import { AgentFault } from "./fault.ts";
 import { MAX_NETWORK_BYTES } from "./limits.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** Where a proxy was named. */
 export type ProxySource = "command line" | "setting" | "environment";
@@ -66,7 +67,7 @@ export function keepNetwork(folder: string, { proxy, ca }: NetworkOptions): void
     proxy: proxy === undefined ? before.proxy : keptProxy(proxy),
     ca: ca === undefined ? before.ca : readCa(ca),
   };
-  replaceFile(join(folder, FILE), `${JSON.stringify(next)}\n`);
+  replaceFile(join(folder, FILE), `${JSON.stringify(next)}\n`, 0o600);
 }
 
 /** For people and logs: without credentials. */
@@ -150,17 +151,4 @@ function readCa(file: string): string | undefined {
 
 function unreadable(path: string, cause: unknown): AgentFault {
   return new AgentFault("file-unreadable", `${path}: ${cause instanceof Error ? cause.message : ""}`, { cause });
-}
-
-function replaceFile(path: string, content: string): void {
-  const temporary = `${path}.new`;
-  rmSync(temporary, { force: true });
-  const file = openSync(temporary, "wx", 0o600);
-  try {
-    writeFileSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
 }

@@ -1,5 +1,4 @@
 // What anybody on this machine may know of its owner, as one small file beside the private state.
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { RefusedPackage } from "../protocol/binding-report.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { isDiskFull } from "./fault.ts";
@@ -7,6 +6,7 @@ import { lastRefusal } from "./journal.ts";
 import { readOwner } from "./owner.ts";
 import type { Paths } from "./paths.ts";
 import { refusedPackage } from "./refused-package.ts";
+import { replaceFile } from "./replace-file.ts";
 import { numberOf } from "./row.ts";
 import type { State } from "./state.ts";
 
@@ -81,25 +81,11 @@ export function statusOf(state: State, at: number): Status {
 export function writePublicStatus({ publicStatus }: Paths, state: State, at: number): void {
   try {
     state.write("public status", () =>
-      replaceFile(publicStatus, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`),
+      replaceFile(publicStatus, `${JSON.stringify(statusOf(state, at), undefined, 1)}\n`, 0o644),
     );
   } catch (error) {
     if (!isDiskFull(error)) throw error;
   }
-}
-
-/** Made anew each time, so that nothing that somebody put at its place is followed. */
-function replaceFile(path: string, content: string): void {
-  const temporary = `${path}.new`;
-  rmSync(temporary, { force: true });
-  const file = openSync(temporary, "wx", 0o644);
-  try {
-    writeFileSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
 }
 
 function count(state: State, sql: string): number {

@@ -5,7 +5,8 @@ import { DEFAULT_JOB_LIFETIME_MS, MAX_FILE_BYTES } from "../../protocol/limits.t
 import { isFileName, isFilePlace } from "../../protocol/job-file.ts";
 import { AwaitCosign } from "../await-cosign.ts";
 import { chooseTargets } from "../choose-targets.ts";
-import { composeJobs, type WorkFields } from "../compose-job.ts";
+import { composeFor } from "../compose-for.ts";
+import type { WorkFields } from "../compose-job.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { downloadFile } from "../download-file.ts";
 import { Fault } from "../fault.ts";
@@ -60,24 +61,11 @@ function checkedName(name: string): string {
 }
 
 async function askAndWait(unlocked: Unlocked, asked: Asked, options: FetchOptions): Promise<number> {
-  const { session, keys } = unlocked;
-  const { home, world } = session.desk;
+  const { session } = unlocked;
+  const { world } = session.desk;
   const work = { kind: "fetch", body: { path: asked.path, maxBytes: options.maxSize ?? MAX_FILE_BYTES } } as const;
-  const composed = await composeJobs(
-    {
-      work,
-      targets: chooseTargets(session.roster, { on: [asked.device] }),
-      expiresInMs: lifetimeOf(unlocked, options),
-    },
-    {
-      state: session.state,
-      signer: keys,
-      operator: home.config.operator,
-      access: home.access.sealing.publicKey,
-      now: world.now(),
-      random: world.random,
-    },
-  );
+  const targets = chooseTargets(session.roster, { on: [asked.device] });
+  const composed = await composeFor(unlocked, { work, targets, expiresInMs: lifetimeOf(unlocked, options) });
   const { ready, proposed } = batchOf(session, composed);
   await proposeJobs(unlocked, proposed, titleOf(work));
   const watch = new JobWatch(
