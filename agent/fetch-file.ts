@@ -15,6 +15,7 @@ import { LOOKUP_TIME_MS } from "./limits.ts";
 import type { FileResult } from "./outbox.ts";
 import type { SystemPlaces } from "./run/account.ts";
 import { nameOf } from "./run/name-service.ts";
+import { refusedOutcome } from "./refused-outcome.ts";
 
 export type FetchContext = {
   /** Where it is put. */
@@ -145,7 +146,7 @@ async function outcomeOf(
 }
 
 function failureOf(error: unknown): Outcome {
-  if (error instanceof Refusal) return { type: "refused", code: error.code, detail: error.detail.slice(0, 200) };
+  if (error instanceof Refusal) return refusedOutcome(error);
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
   if (code === undefined) throw error;
   return { type: "fetch-failed", error: /^[A-Z0-9_]{1,40}$/.test(code) ? code : "UNKNOWN" };

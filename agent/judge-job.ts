@@ -5,6 +5,7 @@ import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/veri
 import { claimedBy, type WaitingJob } from "./ledger.ts";
 import { heardAtPlace, keyLogView, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
+import { refusedOutcome } from "./refused-outcome.ts";
 import type { TurnTaker } from "./prepared.ts";
 
 type Judge = {
@@ -44,5 +45,5 @@ function turnTakerIn(runnable: RunnableJob): TurnTaker {
 export function endedWaiting(refusal: Refusal): Outcome {
   if (refusal.code === "job-expired") return { type: "expired" };
   if (refusal.code === "signer-revoked") return { type: "cancelled", by: "key-revoked" };
-  return { type: "refused", code: refusal.code, detail: refusal.detail.slice(0, 200).toWellFormed() };
+  return refusedOutcome(refusal);
 }

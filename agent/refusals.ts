@@ -9,6 +9,7 @@ import { answer, type Standing } from "./outbox.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { RefusalMeter } from "./refusal-meter.ts";
 import type { State } from "./state.ts";
+import { refusedOutcome } from "./refused-outcome.ts";
 
 export type RefusalsOptions = {
   readonly owned: OwnerState;
@@ -48,16 +49,13 @@ export class Refusals {
     return { type: "taken", refused: code, isAnswered: isOwed };
   }
 
-  #answer({ code, detail }: Refusal, { job, statement }: About): void {
+  #answer(refusal: Refusal, { job, statement }: About): void {
+    const { code, detail } = refusal;
+    const outcome = refusedOutcome(refusal);
     const { owned, now, standing, onReceipt } = this.#options;
     owned.write("refuse job", (state) => {
       noteAnswered(state, statement, now());
       append(state, now(), { type: "refused", code, detail, job, statement });
-      const outcome = {
-        type: "refused",
-        code,
-        ...(detail === "" ? {} : { detail: detail.slice(0, 200).toWellFormed() }),
-      } as const;
       answer(state, standing(), { job, statement, outcome, contained: "yes" });
     });
     onReceipt();

@@ -8,10 +8,12 @@ import type { Receipt } from "../../protocol/receipt.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { Runnable } from "../../protocol/verify-job.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
+import { refusedOutcome } from "../refused-outcome.ts";
 import { type Account, type AgentAccount, checkUser, findAccounts, type SystemPlaces } from "./account.ts";
 import { changeFault, SCRIPT_AT, scriptFor, SOURCE_AT, throughChanger, unsettable } from "./change-user.ts";
 import type { Containment, Enclosure, JobProcess } from "./containment.ts";
 import type { WindowsFolders } from "./environment.ts";
+import { type Causes, firstCause, notStarted, seenThrough } from "./first-cause.ts";
 import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { type InterpreterVersions, soon } from "./interpreter-version.ts";
 import { KeptOutput } from "./kept-output.ts";
@@ -142,8 +144,7 @@ async function accountsFor(user: JobBody["user"], { environment, stop }: RunCont
     return await Promise.race([stopped, found]);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { code, detail } = error;
-    return { type: "none", outcome: { type: "refused", code, detail: detail.slice(0, 200).toWellFormed() } };
+    return { type: "none", outcome: refusedOutcome(error) };
   }
 }
 
@@ -259,46 +260,6 @@ function startOf(prepared: PreparedJob, { environment, account, name, texts }: P
   const script = place(scriptFor(launch), SCRIPT_AT);
   const change = { ids: account.ids, isLoggedOn: account.isLoggedOn, platform, places };
   return throughChanger(launch, script.descriptor, change);
-}
-
-type Causes = {
-  readonly stop: PromiseWithResolvers<Outcome>;
-  /** Why the job's program was not reached although something was spawned. */
-  readonly fault: Promise<string | undefined> | undefined;
-};
-
-/** Exit, time limit or a stop from outside: the one that comes first is how this process ended. */
-function firstCause(child: JobProcess, { stop, fault }: Causes): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
-  child.once("error", (error) => resolve(notStarted(error)));
-  child.once("exit", (code, signal) => {
-    const exited = exitOutcome(code, signal);
-    if (fault === undefined) resolve(exited);
-    else void fault.then((error) => resolve(error === undefined ? exited : { type: "not-started", error }));
-  });
-  return Promise.race([promise, stop.promise]);
-}
-
-const SHELL_SILENT = "SHELL_SILENT";
-
-/** A time limit of a shell that never came to its script is no time-out of the script. */
-function seenThrough(
-  outcome: Outcome,
-  { source, kept }: { source: Source | undefined; kept: readonly KeptOutput[] },
-): Outcome {
-  const isSilent = source?.hasBegun?.() === false && kept.every(({ size }) => size === 0);
-  return outcome.type === "timed-out" && isSilent ? { type: "not-started", error: SHELL_SILENT } : outcome;
-}
-
-function exitOutcome(code: number | null, signal: NodeJS.Signals | null): Outcome {
-  if (signal !== null) return { type: "signalled", signal };
-  return { type: "exited", code: code ?? 0 };
-}
-
-function notStarted(error: unknown): Outcome {
-  if (error instanceof Refusal) return { type: "refused", code: error.code, detail: error.detail };
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
-  return { type: "not-started", error: /^[A-Z0-9_]{1,40}$/.test(code) ? code : "UNKNOWN" };
 }
 
 /** Keeps and passes on what the job writes; settles when both pipes are closed. */
