@@ -6,31 +6,11 @@ import { buildCli } from "../../operator/cli.ts";
 import { completionScript } from "../../operator/completion.ts";
 import { FAULTS, Fault } from "../../operator/fault.ts";
 import { VERSION } from "../../operator/version.ts";
-import type { World } from "../../operator/world.ts";
 import { REFUSALS } from "../../protocol/refusal.ts";
 import { execFileSync } from "node:child_process";
-import { Readable, Writable } from "node:stream";
+import { nobody } from "./nobody.ts";
 
-function world(said: string[]): World {
-  const output = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      said.push(chunk.toString("utf8"));
-      done();
-    },
-  });
-  return {
-    now: () => 0,
-    random: (bytes) => new Uint8Array(bytes),
-    env: {},
-    platform: "linux",
-    homeFolder: "/nowhere",
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    onInterrupt: () => () => undefined,
-    onUnread: () => () => undefined,
-  };
-}
+const world = (said: string[]) => nobody((text) => said.push(text));
 
 function commandsOf(command: Command, path = "keybound"): readonly (readonly [string, Command])[] {
   const inner = command.commands.flatMap((one) => commandsOf(one, `${path} ${one.name()}`));

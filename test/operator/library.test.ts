@@ -12,7 +12,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MAX_LIBRARY_SCRIPTS, MAX_SCRIPT_BYTES } from "../../operator/limits.ts";
 import { FolderLibrary } from "../../operator/library/folder-library.ts";
@@ -20,7 +19,7 @@ import { HomeLibrary } from "../../operator/library/home-library.ts";
 import { limitsOf, programOf, titleOf } from "../../operator/library/prepare.ts";
 import { readScriptFile, scriptOf } from "../../operator/library/script.ts";
 import { chooseValues, type ValueOptions } from "../../operator/library/values.ts";
-import type { World } from "../../operator/world.ts";
+import { nobody } from "./nobody.ts";
 
 let folder: string;
 let library: HomeLibrary;
@@ -203,22 +202,6 @@ const PARAMETERS = [
   "param note: string = none",
   "param password: secret",
 ];
-
-function nobody(): World {
-  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
-  return {
-    now: () => 0,
-    random: (bytes) => new Uint8Array(bytes),
-    env: {},
-    platform: "linux",
-    homeFolder: "/nowhere",
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    onInterrupt: () => () => undefined,
-    onUnread: () => () => undefined,
-  };
-}
 
 function script(...lines: readonly string[]) {
   return scriptOf(sourceNamed("hello", ...lines), "hello");

@@ -1,34 +1,17 @@
 // What `keybound run`'s options bound, and what a receipt says of it.
-import { Readable, Writable } from "node:stream";
 import { expect, test } from "vitest";
 import { resultWords } from "../../operator/present/result-words.ts";
 import { type Program, readBodyOptions } from "../../operator/run-request.ts";
-import type { World } from "../../operator/world.ts";
 import { readReceipt } from "../../protocol/receipt.ts";
 import { device } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";
 import { ReceiptChain } from "../cast/receipts.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { raw } from "../cast/person.ts";
+import { nobody } from "./nobody.ts";
 
 const MIB = 1024 * 1024;
 const TRUE: Program = { shell: "sh", source: "true", args: [], env: [] };
-
-function nobody(): World {
-  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
-  return {
-    now: () => 0,
-    random: (bytes) => new Uint8Array(bytes),
-    env: {},
-    platform: "linux",
-    homeFolder: "/nowhere",
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: output,
-    onInterrupt: () => () => undefined,
-    onUnread: () => () => undefined,
-  };
-}
 
 test("options become limits of the body", async () => {
   const options = { endAtOutput: 9, maxProcesses: 3, maxMemory: 64 * MIB, priority: "low", leave: true };
