@@ -4,7 +4,7 @@ import { constants, existsSync, mkdirSync, readdirSync, rmSync, type Stats } fro
 import { type FileHandle, open, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fetchedWraps, RESULT_SALT_BYTES } from "../protocol/output.ts";
-import type { Outcome } from "../protocol/outcome.ts";
+import { type Outcome, refusedOutcome } from "../protocol/outcome.ts";
 import { CHUNK_BYTES } from "../protocol/limits.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CONTENT_KEY_BYTES, type Random } from "../protocol/seal.ts";
@@ -15,7 +15,6 @@ import { LOOKUP_TIME_MS } from "./limits.ts";
 import type { FileResult } from "./outbox.ts";
 import type { SystemPlaces } from "./run/account.ts";
 import { nameOf } from "./run/name-service.ts";
-import { refusedOutcome } from "./refused-outcome.ts";
 
 export type FetchContext = {
   /** Where it is put. */

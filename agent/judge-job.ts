@@ -1,11 +1,10 @@
 // What this device knows when it judges a job as it comes, and the judging anew of one that waited.
-import type { Outcome } from "../protocol/outcome.ts";
+import { type Outcome, refusedOutcome } from "../protocol/outcome.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 import { type JobContext, type RunnableJob, VerifiedJob } from "../protocol/verify-job.ts";
 import { claimedBy, type WaitingJob } from "./ledger.ts";
 import { heardAtPlace, keyLogView, readVouches } from "./owner.ts";
 import type { OwnerState } from "./owner-state.ts";
-import { refusedOutcome } from "./refused-outcome.ts";
 import type { TurnTaker } from "./prepared.ts";
 
 type Judge = {

@@ -9,7 +9,7 @@ import { answer, type Standing } from "./outbox.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { RefusalMeter } from "./refusal-meter.ts";
 import type { State } from "./state.ts";
-import { refusedOutcome } from "./refused-outcome.ts";
+import { refusedOutcome } from "../protocol/outcome.ts";
 
 export type RefusalsOptions = {
   readonly owned: OwnerState;

@@ -2,8 +2,11 @@
 import * as v from "valibot";
 import { Digest, Id, label, Time, whole } from "./fields.ts";
 import { MAX_CANCELLED_JOBS, MAX_FILE_BYTES } from "./limits.ts";
-import { REFUSALS, type RefusalCode } from "./refusal.ts";
+import { type Refusal, REFUSALS, type RefusalCode } from "./refusal.ts";
 import { Occurrence } from "./runs.ts";
+
+/** What a receipt has of a refusal's detail: a line. */
+const MAX_DETAIL_UNITS = 200;
 
 const codes = Object.keys(REFUSALS).filter((code): code is RefusalCode => Object.hasOwn(REFUSALS, code));
 
@@ -81,7 +84,7 @@ export const Outcome = v.variant("type", [
   v.strictObject({
     type: v.literal("refused"),
     code: v.picklist(codes),
-    detail: v.exactOptional(v.pipe(v.string(), v.maxLength(200))),
+    detail: v.exactOptional(v.pipe(v.string(), v.maxLength(MAX_DETAIL_UNITS))),
   }),
 ]);
 export type Outcome = Readonly<v.InferOutput<typeof Outcome>>;
@@ -90,6 +93,12 @@ export type Outcome = Readonly<v.InferOutput<typeof Outcome>>;
 export function isSuccess(outcome: Outcome): boolean {
   if (outcome.type === "cancel-done") return outcome.jobs.every(({ state }) => STOPPED.has(state));
   return (outcome.type === "exited" && outcome.code === 0) || ["rebooted", "fetched"].includes(outcome.type);
+}
+
+/** A refusal as an outcome, its detail cut to what a receipt may have. */
+export function refusedOutcome({ code, detail }: Refusal): Extract<Outcome, { type: "refused" }> {
+  const cut = detail.slice(0, MAX_DETAIL_UNITS).toWellFormed();
+  return { type: "refused", code, ...(cut === "" ? {} : { detail: cut }) };
 }
 
 /** `exited 1`, `refused job-expired`: the words used in tables and logs. */

@@ -1,7 +1,6 @@
 // How one process of a job ended: the first of its causes, in the words of an outcome (SPEC 9.2).
-import type { Outcome } from "../../protocol/outcome.ts";
+import { type Outcome, refusedOutcome } from "../../protocol/outcome.ts";
 import { Refusal } from "../../protocol/refusal.ts";
-import { refusedOutcome } from "../refused-outcome.ts";
 import type { JobProcess } from "./containment.ts";
 import type { KeptOutput } from "./kept-output.ts";
 import type { Source } from "./source-file.ts";

@@ -1,4 +1,5 @@
 // What devices sign: enrolment, receipts in their chain, sealed and live output, inventory; and logins to a relay.
+import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../protocol/bytes.ts";
 import { digest } from "../../protocol/digest.ts";
@@ -15,7 +16,9 @@ import {
   sealLive,
   sealOutput,
 } from "../../protocol/output.ts";
+import { Outcome, refusedOutcome } from "../../protocol/outcome.ts";
 import { checkReceiptChain, readReceipt } from "../../protocol/receipt.ts";
+import { Refusal } from "../../protocol/refusal.ts";
 import { readAccessGrant, readLogin } from "../../protocol/relay-login.ts";
 import { DAY, MINUTE } from "../cast/clock.ts";
 import { device, enrolmentOf } from "../cast/device.ts";
@@ -207,4 +210,11 @@ test("of both streams at their longest, sealed to as many readers as there may b
     random: seeded("longest"),
   });
   expect(sealed.length).toBeLessThanOrEqual(MAX_RESULT_BYTES);
+});
+
+test("a refusal with a long or broken detail is an outcome that a reader takes", () => {
+  for (const detail of ["", "x".repeat(5_000), `${"x".repeat(199)}\u{1f600}`]) {
+    const outcome = refusedOutcome(new Refusal("platform-lacks", detail));
+    expect(v.is(Outcome, outcome)).toBe(true);
+  }
 });
