@@ -1,5 +1,5 @@
 // The Windows installer: its tables as msiinfo reads them, then installed, bound, upgraded and removed by Wine's msiexec, with a
-// real relay. docs/packaging.md says what Wine does not show.
+// real relay. docs/windows.md says what Wine does not show.
 import { execFileSync } from "node:child_process";
 import {
   chownSync,

@@ -1,5 +1,5 @@
 // Small hostile programs under each way to hold a job on Linux: ended, and `contained` says yes only where that is known.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -13,6 +13,13 @@ const python = (lines: string, timeMs = HOUR, over = {}) => ({
   limits: { timeMs, outputBytes: 10_000 },
   ...over,
 });
+
+/** Whether somebody goes on writing this file. */
+async function isWriting(path: string): Promise<boolean> {
+  const before = readFileSync(path, "utf8");
+  await sleep(300);
+  return readFileSync(path, "utf8") !== before;
+}
 
 describe.each(WAYS)("held by $name", (way) => {
   const containment = () => containmentOf(way);
@@ -96,7 +103,7 @@ node(0)
   });
 
   it("a process that is always another one is ended, or not said to be", { timeout: 60_000 }, async () => {
-    // Each forks and ends at once; the last of them writes where it is. For ten seconds at most.
+    // Each forks and ends at once; the last of them writes where it is. For ten seconds at most, or until it is told to stop.
     const hopper = `
 end = time.time() + 10
 deaf()
@@ -104,7 +111,7 @@ os.setsid() if os.getpid() != os.getsid(0) else None
 if os.fork() == 0:
     os.setsid()
     os.environ.clear()
-    while time.time() < end:
+    while time.time() < end and not os.path.exists(sys.argv[1] + ".stop"):
         if os.fork() > 0: os._exit(0)
         signal.alarm(20)
         with open(sys.argv[1], "w") as f: f.write(str(time.time()))
@@ -114,9 +121,10 @@ time.sleep(0.3)
 `;
     const path = join(folder(), "hopper");
     const { contained } = await ran(python(hopper, HOUR, { args: [path] }), containment());
-    const before = readFileSync(path, "utf8");
-    await sleep(300);
-    const isAlive = readFileSync(path, "utf8") !== before;
+    const isAlive = await isWriting(path);
+    writeFileSync(`${path}.stop`, "");
+    // What still wrote while the folder is removed would keep it there.
+    while (await isWriting(path));
     // Without a group it may win the race; then it is not said to have ended.
     const isHeld = way.versions.length > 0 || contained === "yes";
     expect({ contained, isAlive }).toEqual(isHeld ? { contained: "yes", isAlive: false } : { contained, isAlive });
