@@ -26,6 +26,10 @@ export const FAULTS = {
     hint: "bind this machine by itself: keybound-agent bind FILE; it becomes a device of its own",
   },
   "journal-broken": { says: "the journal's chain does not hold", hint: "somebody changed the state outside the agent" },
+  "update-on-trial": {
+    says: "a new version of the agent is being tried on this device",
+    hint: "wait until that is decided, twenty minutes at the most: keybound-agent doctor",
+  },
   misuse: { says: "the command was not understood", hint: "keybound-agent --help" },
 } as const;
 
