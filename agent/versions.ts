@@ -81,7 +81,10 @@ export function makeIncoming(versions: Versions, version: string): string {
  * Puts what was unpacked on trial, for this job: it is started, and proves itself or is given up, when this process has ended.
  * All of it is on the disk before this returns. Throws where the version is not newer than the one that runs.
  */
-export function beginTrial(versions: Versions, { version, job }: { readonly version: string; readonly job: string }): void {
+export function beginTrial(
+  versions: Versions,
+  { version, job }: { readonly version: string; readonly job: string },
+): void {
   const { folder, running, platform, observe } = versions;
   if (!isRelease(version) || !isNewer(version, running)) throw new Error(`internal error: ${version} after ${running}`);
   const place = join(folder, version);
@@ -119,8 +122,8 @@ export function prove(versions: Versions, { isWayBack }: { readonly isWayBack: b
 }
 
 /** A version that serves is no version that fails to start: the starter counts anew. */
-export function forgetStarts(versions: Versions): void {
-  rmSync(join(versions.folder, "starts"), { force: true });
+export function forgetStarts({ isUpdated, folder }: Versions): void {
+  if (isUpdated) rmSync(join(folder, "starts"), { force: true });
 }
 
 /** What became of the trial of this job. */
@@ -142,20 +145,31 @@ export function askedTrial(versions: Versions): { readonly version: string; read
 /** Removes versions that nothing leads to any more. Keeps the one that runs, the one before it, and one that is being tried. */
 export function cleanUp(versions: Versions): void {
   const { folder, running } = versions;
-  const { packaged, current, back, trial } = seeVersions(versions);
   if (strangersIn(versions).length > 0) return;
-  // Where the package is newer, nothing leads to what came before it.
-  if (packaged !== undefined && current !== undefined && !isNewer(current, packaged))
-    for (const name of ["current", "back", "starts"]) remove(versions, name);
+  dropOvertaken(versions);
+  const { current, back, trial } = seeVersions(versions);
   const kept = new Set([running, current, back, trial?.version]);
   for (const name of namesIn(folder))
-    if (isRelease(name.replace(/\.new$/, "")) && !kept.has(name)) rmSync(join(folder, name), { recursive: true, force: true });
+    if (isRelease(name.replace(/\.new$/, "")) && !kept.has(name))
+      rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+/** Where the package is newer, nothing leads to what came before it. */
+function dropOvertaken(versions: Versions): void {
+  const { packaged, current } = seeVersions(versions);
+  if (packaged === undefined || current === undefined || isNewer(current, packaged)) return;
+  for (const name of ["current", "back", "starts"]) remove(versions, name);
 }
 
 /** Throws `update-on-trial` where an update is being tried: until it is decided, nothing but it may change the state. */
 export function refuseOnTrial(versions: Versions): void {
   const { trial } = seeVersions(versions);
   if (trial !== undefined) throw new AgentFault("update-on-trial", `version ${trial.version}`);
+}
+
+/** Throws `trial-unproved` where this process is on trial: nothing is served before the proof. */
+export function refuseUnproved(versions: Versions): void {
+  if (isOnTrial(versions)) throw new AgentFault("trial-unproved", "run without --prove, as the starter has it");
 }
 
 /** What the folder of versions says. Nothing of it where others than the owner of PROGRAM may write there. */
@@ -166,7 +180,7 @@ export function seeVersions(versions: Versions): VersionsSeen {
     return { packaged, current: undefined, back: undefined, trial: undefined, failed: undefined, odd: strange };
   const names = ["current", "back", "trial", "failed"] as const;
   const [current, back, trial, failed] = names.map((name) => words(versions, name));
-  const odd = names.filter((name, at) => {
+  const odd = names.filter((_, at) => {
     const found = [current, back, trial, failed][at];
     return found !== undefined && firstRelease(found) === undefined;
   });
@@ -225,7 +239,9 @@ function strangersIn({ program, folder, platform }: Versions): readonly string[]
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return [];
     const isSafe = found.uid === owner && (found.mode & 0o022) === 0 && !found.isSymbolicLink();
-    return isSafe ? [] : [`${path} is a link, or not ${owner === 0 ? "root" : "its owner"}'s alone to write; no update is used`];
+    return isSafe
+      ? []
+      : [`${path} is a link, or not ${owner === 0 ? "root" : "its owner"}'s alone to write; no update is used`];
   });
 }
 
