@@ -34,9 +34,9 @@ export const VARIANTS = {
 export type Variant = keyof typeof VARIANTS;
 
 /** Bundles it as scripts/build.ts does, into this folder. */
-export async function bundleVariant(variant: Variant, folder: string): Promise<void> {
+export async function bundleVariant(variant: Changes, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const changes: Changes = { ...NUMBER, ...VARIANTS[variant] };
+  const changes: Changes = { ...NUMBER, ...variant };
   const settings = { bundle: true, minify: true, platform: "node", target: "node26", format: "cjs" } as const;
   for (const [name, entry] of Object.entries(ENTRIES))
     await build({
@@ -48,8 +48,8 @@ export async function bundleVariant(variant: Variant, folder: string): Promise<v
       plugins: [
         {
           name: "changes",
-          setup: ({ onLoad }) => {
-            onLoad({ filter: /[/\\]agent[/\\][\w-]+\.ts$/ }, ({ path }) => ({
+          setup: (building) => {
+            building.onLoad({ filter: /[/\\]agent[/\\][\w-]+\.ts$/ }, ({ path }) => ({
               loader: "ts",
               contents: changed(readFileSync(path, "utf8"), changes[path.replace(/^.*[/\\]/, "")] ?? []),
             }));

@@ -13,12 +13,12 @@ let estate: Estate;
 let packages: Packages;
 let count = 0;
 
-const folderOf = (variant: Variant) => variant.replaceAll(/\W+/g, "-");
+const folderOf = (variant: string) => variant.replaceAll(/\W+/g, "-");
 
 beforeAll(async () => {
   packages = await makePackages();
-  for (const variant of Object.keys(VARIANTS) as Variant[])
-    await bundleVariant(variant, join(packages.folder, folderOf(variant)));
+  for (const [variant, changes] of Object.entries(VARIANTS))
+    await bundleVariant(changes, join(packages.folder, folderOf(variant)));
   estate = await Estate.open();
 });
 
@@ -72,12 +72,12 @@ describe("a good version", () => {
   it.each(["good", "good, with more tables"] satisfies Variant[])(
     "%s: proves itself and takes over",
     async (variant) => {
-      const it = await device();
-      const { machine } = it;
+      const one = await device();
+      const { machine } = one;
       bring(machine, variant);
       restart(machine);
       await decided(machine);
-      await isAsBefore(it);
+      await isAsBefore(one);
       expect([versionOn(machine), ranBy(machine)]).toEqual([
         `keybound-agent ${TRIED}`,
         `${PROGRAM}/versions/${TRIED}/node`,
@@ -85,34 +85,34 @@ describe("a good version", () => {
       // Not with more tables: nothing before it could read them.
       expect(machine.run(`cat ${PROGRAM}/versions/back`).stdout).toBe(variant === "good" ? `${NOW_VERSION}\n` : "");
       await machine.restart("orderly");
-      await isAsBefore(it);
+      await isAsBefore(one);
       expect(versionOn(machine)).toBe(`keybound-agent ${TRIED}`);
     },
   );
 
   it("outlives an upgrade of the package to an older one, and goes with the package", async () => {
-    const it = await device();
-    const { machine } = it;
+    const one = await device();
+    const { machine } = one;
     bring(machine, "good");
     restart(machine);
     await decided(machine);
     machine.does(dpkg(NEXT_VERSION));
-    await isAsBefore(it);
+    await isAsBefore(one);
     expect(versionOn(machine)).toBe(`keybound-agent ${TRIED}`);
     machine.does("dpkg -r keybound-agent");
     expect(machine.has(PROGRAM)).toBe(false);
   });
 
   it("that is damaged later gives way to the packaged one", async () => {
-    const it = await device();
-    const { machine } = it;
+    const one = await device();
+    const { machine } = one;
     bring(machine, "good");
     restart(machine);
     await decided(machine);
-    await isAsBefore(it);
+    await isAsBefore(one);
     machine.does(`truncate -s 1000 ${PROGRAM}/versions/${TRIED}/keybound-agent.cjs`);
     machine.does("systemctl restart keybound-agent");
-    await isAsBefore(it);
+    await isAsBefore(one);
     expect(ranBy(machine)).toBe(`${PROGRAM}/node`);
   });
 });
@@ -125,12 +125,12 @@ describe("a version that", () => {
     "never connects",
     "crashes after it has changed the tables",
   ] satisfies Variant[])("%s is given up, and the device serves as before", async (variant) => {
-    const it = await device();
-    const { machine } = it;
+    const one = await device();
+    const { machine } = one;
     bring(machine, variant);
     restart(machine);
     await decided(machine);
-    await isAsBefore(it);
+    await isAsBefore(one);
     expect([machine.read(`${PROGRAM}/versions/failed`), versionOn(machine)]).toEqual([
       `${TRIED} 3\n`,
       `keybound-agent ${NOW_VERSION}`,
@@ -140,19 +140,19 @@ describe("a version that", () => {
   });
 
   it("proves itself and never serves gives way to the one before", async () => {
-    const it = await device();
-    bring(it.machine, "never serves");
-    restart(it.machine);
-    await it.machine.comesTrue(`test -e ${PROGRAM}/versions/failed`);
-    await isAsBefore(it);
-    expect(ranBy(it.machine)).toBe(`${PROGRAM}/node`);
+    const one = await device();
+    bring(one.machine, "never serves");
+    restart(one.machine);
+    await one.machine.comesTrue(`test -e ${PROGRAM}/versions/failed`);
+    await isAsBefore(one);
+    expect(ranBy(one.machine)).toBe(`${PROGRAM}/node`);
   });
 
   it.each(["kill -9", "the machine's death"])(
     "is cut off by %s in the middle of its trial is counted, and given up",
     async (how) => {
-      const it = await device();
-      const { machine } = it;
+      const one = await device();
+      const { machine } = one;
       machine.does(`sed -i 's/^trial_s=.*/trial_s=20/' ${PROGRAM}/start`);
       bring(machine, "crashes after it has changed the tables");
       // It has changed the tables and hangs there.
@@ -165,7 +165,7 @@ describe("a version that", () => {
       if (how === "kill -9") machine.does("kill -9 $(systemctl show --value -p MainPID keybound-agent)");
       else await machine.restart("kill");
       await decided(machine);
-      await isAsBefore(it);
+      await isAsBefore(one);
       expect(versionOn(machine)).toBe(`keybound-agent ${NOW_VERSION}`);
     },
   );
