@@ -28,7 +28,7 @@ function waysOf(system: System, facts: Facts): readonly Way[] {
     case "macos":
       return macosWays(facts);
     default:
-      throw new Error(`internal error: no ways for ${system satisfies never}`);
+      throw new Error(`internal error: no ways for ${JSON.stringify(system satisfies never)}`);
   }
 }
 

@@ -57,10 +57,11 @@ afterAll(() => house[Symbol.asyncDispose]());
 describe("the folder", () => {
   test("has the release's installers byte for byte, and what its JSON says", () => {
     expect(readdirSync(all.folder).toSorted()).toEqual(all.files.map(({ name }) => name).toSorted());
-    for (const { name, size, sha256: sum } of all.files) {
+    for (const { name, size, sha256: sum } of all.files)
       expect([statSync(join(all.folder, name)).size, sha256(join(all.folder, name))]).toEqual([size, sum]);
-      if (/\.(deb|rpm|msi|pkg)$/.test(name)) expect(sum).toBe(sha256(join(release, name)));
-    }
+    const installers = readdirSync(release).filter((name) => name !== "SHA256SUMS");
+    expect(installers.length).toBe(7);
+    for (const name of installers) expect(sha256(join(all.folder, name))).toBe(sha256(join(release, name)));
   });
 
   test("is for its user alone", () => {
@@ -171,6 +172,16 @@ test("lines that take devices from another owner come only when asked for, with 
   expect(readFileSync(house.path("rebind/INSTALL.txt"), "utf8")).toContain("WARNING: these lines take a device away");
 });
 
+function dropLine(folder: string): void {
+  const path = join(folder, "SHA256SUMS");
+  writeFileSync(path, readFileSync(path, "utf8").replace(new RegExp(`^.*  ${DEB}\n`, "m"), ""));
+}
+
+function linked(folder: string, name: string): void {
+  renameSync(join(folder, name), join(folder, "elsewhere"));
+  symlinkSync("elsewhere", join(folder, name));
+}
+
 describe("nothing is signed or written for a release", () => {
   const DAMAGE: readonly [string, string, (folder: string) => void][] = [
     ["whose installer was changed", "release-changed", (folder) => appendFileSync(join(folder, DEB), "x")],
@@ -204,16 +215,6 @@ describe("nothing is signed or written for a release", () => {
     expect(stderr).toContain("hint: ");
     expect(readdirSync(house.folder).filter((name) => name.startsWith("refused"))).toEqual([]);
   });
-
-  function dropLine(folder: string): void {
-    const path = join(folder, "SHA256SUMS");
-    writeFileSync(path, readFileSync(path, "utf8").replace(new RegExp(`^.*  ${DEB}\n`, "m"), ""));
-  }
-
-  function linked(folder: string, name: string): void {
-    renameSync(join(folder, name), join(folder, "elsewhere"));
-    symlinkSync("elsewhere", join(folder, name));
-  }
 });
 
 test("a folder that is there is left alone, and so is all where the passphrase is wrong", async () => {

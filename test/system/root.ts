@@ -10,19 +10,23 @@ const SUITE = "bookworm";
 /** What the packages ask for, what a test looks with, and rpm for the .rpm. */
 const PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,util-linux,ca-certificates,libatomic1,libstdc++6,rpm";
 
-/** The folder of the root file system. Takes half a minute or two where it has to be made. Needs root and a Debian mirror. */
-export function debianRoot(): string {
+/** The same and what an admin's tools need: Ansible at both its ends, and cloud-init. */
+export const ADMIN_TOOLS = "ansible-core,cloud-init,python3-apt,openssl";
+
+/** The folder of the root file system, with these packages more. Takes half a minute or two where it has to be made. Needs root and a Debian mirror. */
+export function debianRoot(more?: string): string {
   installTools();
-  const key = createHash("sha256").update(`${SUITE} ${PACKAGES}`).digest("hex").slice(0, 12);
+  const packages = more === undefined ? PACKAGES : `${PACKAGES},${more}`;
+  const key = createHash("sha256").update(`${SUITE} ${packages}`).digest("hex").slice(0, 12);
   const root = join(CACHE, `${SUITE}-${key}`);
-  if (!existsSync(root)) makeRoot(root);
+  if (!existsSync(root)) makeRoot(root, packages);
   return root;
 }
 
-function makeRoot(root: string): void {
+function makeRoot(root: string, packages: string): void {
   const part = `${root}.${process.pid}`;
   mkdirSync(CACHE, { recursive: true });
-  execFileSync("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, SUITE, part, mirror()], {
+  execFileSync("debootstrap", ["--variant=minbase", `--include=${packages}`, SUITE, part, mirror()], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   // Each machine has an identity of its own, and asks nobody for one.
