@@ -93,6 +93,7 @@ function script(facts: Facts): readonly string[] {
     "@echo off",
     `rem Keybound agent ${version}, pin ${pin}. Lies beside the installer and ${DEPLOYMENT}; exits with msiexec's code.`,
     "setlocal",
+    'set "code="',
     `if not exist "%ProgramW6432%\\Keybound\\node.exe" goto install`,
     `${agent} --version 2>nul | ${find} "keybound-agent ${version}" >nul`,
     "if errorlevel 1 goto install",
