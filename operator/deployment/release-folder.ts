@@ -33,8 +33,10 @@ export type Release = {
 export type ReleaseStanding = { readonly signed: boolean; readonly says: string };
 
 /** The folder that `--release` names, or `packages` beside the program's own file. */
-export function releaseFolder({ program }: World, given: string | undefined): string {
+export function releaseFolder({ itself }: World, given: string | undefined): string {
   if (given !== undefined) return resolve(given);
+  // The last of the words that start the program anew is its own file, one file or a script.
+  const program = itself?.at(-1);
   if (program === undefined || program === "") throw new Fault("release-missing", "nothing says where: --release DIR");
   try {
     return join(dirname(realpathSync(program)), "packages");
