@@ -1,17 +1,14 @@
-// The agent's program: reads the command line, the clock and the machine, and hands them on.
+// The agent's program: reads the command line, the clock and the machine, and hands them on. What one command alone needs is loaded
+// by it: the daemon would carry the others' modules in memory for as long as it runs.
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
-import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
-import { runDaemon } from "./daemon.ts";
-import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
-import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
@@ -64,6 +61,7 @@ async function main(): Promise<void> {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
+      const { bindCommand } = await import("./commands.ts");
       return print(
         await bindCommand({
           paths,
@@ -85,12 +83,17 @@ async function main(): Promise<void> {
       return process.exit();
     case "network": {
       const { proxy, ca, json } = values;
+      const { networkCommand } = await import("./commands.ts");
       return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
     }
-    case "status":
+    case "status": {
+      const { statusCommand } = await import("./commands.ts");
       return print(statusCommand({ paths, json: values.json, now: now() }));
-    case "journal":
+    }
+    case "journal": {
+      const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    }
     case "doctor":
       return doctor(paths, values);
     default:
@@ -99,6 +102,8 @@ async function main(): Promise<void> {
 }
 
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
+  const { runDaemon } = await import("./daemon.ts");
+  const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
   const state = State.open(paths.state);
   try {
@@ -124,6 +129,7 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
+  const { doctorCommand } = await import("./doctor-command.ts");
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
   const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };
