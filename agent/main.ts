@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Logger } from "pino";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
 import { AgentFault } from "./fault.ts";
@@ -19,6 +20,8 @@ import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
 import { StopRequests } from "./stop-requests.ts";
+import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./supervisor.ts";
+import { superviseRun } from "./supervise-run.ts";
 import { VERSION } from "./version.ts";
 
 const now = () => Date.now();
@@ -101,15 +104,28 @@ async function main(): Promise<void> {
   }
 }
 
+type Serving = {
+  readonly options: NetworkOptions;
+  readonly supervisor: Supervisor;
+  readonly stopping: AbortSignal;
+  readonly log: Logger;
+};
+
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
   const { runDaemon } = await import("./daemon.ts");
   const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  using supervisor = openSupervisor(takeSupervisorAddress(process.env, process.pid));
+  using stopping = new StopRequests(untilInputEnds);
+  const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, log });
+  await superviseRun(serve, { supervisor, stopping: stopping.signal, paths });
+}
+
+async function serveState(paths: Paths, { options, supervisor, stopping, log }: Serving): Promise<void> {
   const state = State.open(paths.state);
   try {
     using held = new DisposableStack();
     held.use(lockState(paths.state));
-    const stopping = held.use(new StopRequests(untilInputEnds));
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
     const { platform } = process;
@@ -121,7 +137,7 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
     network();
     const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
-    await runDaemon({ ...daemon, now, random, draw: Math.random, network, log }, stopping.signal);
+    await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
     log.info("stopped");
   } finally {
     state.close();

@@ -9,6 +9,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { LINUX, makeLinuxPackages } from "./package/linux.ts";
+import { makeOneFiles } from "./package/one-file.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FOLDER = join(ROOT, "dist/packages");
@@ -25,6 +26,8 @@ async function makeAll(): Promise<void> {
   const settings = { version: manifest.version, epochS: epochS(), folder: FOLDER };
   for (const processor of ["x64", "arm64"] as const satisfies readonly (keyof typeof LINUX)[])
     (await makeLinuxPackages({ ...settings, processor })).forEach(say);
+  const signers = { macos: process.env["KEYBOUND_SIGN_MACOS"], windows: process.env["KEYBOUND_SIGN_WINDOWS"] };
+  (await makeOneFiles({ ...settings, signers })).forEach(say);
   writeFileSync(join(FOLDER, "SHA256SUMS"), sums());
   say(join(FOLDER, "SHA256SUMS"));
 }
