@@ -112,7 +112,6 @@ type Serving = {
 };
 
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
-  const { runDaemon } = await import("./daemon.ts");
   const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
   using supervisor = openSupervisor(takeSupervisorAddress(process.env, process.pid));
@@ -122,6 +121,7 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
 }
 
 async function serveState(paths: Paths, { options, supervisor, stopping, log }: Serving): Promise<void> {
+  const { runDaemon } = await import("./daemon.ts");
   const state = State.open(paths.state);
   try {
     using held = new DisposableStack();
