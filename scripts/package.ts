@@ -2,6 +2,7 @@
  * Makes the packages that ship, under dist/packages/, with SHA256SUMS of them all: `npm run package`.
  *
  * The same commit makes the same bytes. The time that the packages bear is SOURCE_DATE_EPOCH, or the commit's.
+ * KEYBOUND_SIGN_MACOS names a program that signs the macOS package which is its one argument, in its place.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -9,6 +10,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { LINUX, makeLinuxPackages } from "./package/linux.ts";
+import { makeMacosPackage } from "./package/macos.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FOLDER = join(ROOT, "dist/packages");
@@ -25,6 +27,9 @@ async function makeAll(): Promise<void> {
   const settings = { version: manifest.version, epochS: epochS(), folder: FOLDER };
   for (const processor of ["x64", "arm64"] as const satisfies readonly (keyof typeof LINUX)[])
     (await makeLinuxPackages({ ...settings, processor })).forEach(say);
+  const signer = process.env["KEYBOUND_SIGN_MACOS"];
+  for (const processor of ["x64", "arm64"] as const)
+    (await makeMacosPackage({ ...settings, processor, signer })).forEach(say);
   writeFileSync(join(FOLDER, "SHA256SUMS"), sums());
   say(join(FOLDER, "SHA256SUMS"));
 }
