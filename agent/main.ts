@@ -99,7 +99,9 @@ async function main(): Promise<void> {
 }
 
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
-  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
+  // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
+  process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
   const state = State.open(paths.state);
   try {
     using held = new DisposableStack();

@@ -27,11 +27,15 @@ async function makeAll(): Promise<void> {
   const settings = { version: manifest.version, epochS: epochS(), folder: FOLDER };
   for (const processor of ["x64", "arm64"] as const satisfies readonly (keyof typeof LINUX)[])
     (await makeLinuxPackages({ ...settings, processor })).forEach(say);
-  const signer = process.env["KEYBOUND_SIGN_MACOS"];
   for (const processor of ["x64", "arm64"] as const)
-    (await makeMacosPackage({ ...settings, processor, signer })).forEach(say);
+    (await makeMacosPackage({ ...settings, ...macosSigner(), processor })).forEach(say);
   writeFileSync(join(FOLDER, "SHA256SUMS"), sums());
   say(join(FOLDER, "SHA256SUMS"));
+}
+
+function macosSigner(): { readonly sign?: (file: string) => void } {
+  const signer = process.env["KEYBOUND_SIGN_MACOS"];
+  return signer === undefined ? {} : { sign: (file) => void execFileSync(signer, [file], { stdio: "inherit" }) };
 }
 
 /** As sha256sum writes them. */

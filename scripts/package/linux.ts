@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeDeb } from "./deb.ts";
-import { describe } from "./describe.ts";
 import { layOut } from "./payload.ts";
 import { makeRpm } from "./rpm.ts";
 import { bringRuntime } from "./runtime.ts";
+import { describe } from "./sbom.ts";
 
 /** Each processor's name in Node's words, Debian's and rpm's. */
 export const LINUX = {

@@ -1,12 +1,11 @@
 /** Makes the macOS package of the agent, with its list of contents beside it. */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe } from "./describe.ts";
 import { flatPackage } from "./macos/flat-package.ts";
 import { macosPayload } from "./macos/payload.ts";
 import { bringRuntime } from "./runtime.ts";
+import { describe } from "./sbom.ts";
 
 /** Each processor's runtime, and Apple's name of it. */
 export const MACOS = {
@@ -21,13 +20,13 @@ export type MacosOptions = {
   readonly epochS: number;
   /** Where it goes. */
   readonly folder: string;
-  /** A program that signs the package which is its one argument, in its place. */
-  readonly signer?: string | undefined;
+  /** Signs the package in its place. */
+  readonly sign?: (file: string) => void;
 };
 
 /** The paths of what was made. */
 export async function makeMacosPackage(options: MacosOptions): Promise<readonly string[]> {
-  const { processor, version, epochS, folder, signer } = options;
+  const { processor, version, epochS, folder, sign } = options;
   const { runtime, architecture } = MACOS[processor];
   const work = mkdtempSync(join(tmpdir(), "keybound-package-"));
   mkdirSync(folder, { recursive: true });
@@ -35,7 +34,7 @@ export async function makeMacosPackage(options: MacosOptions): Promise<readonly 
     const { entries, contains } = await macosPayload(bringRuntime(runtime, join(work, "runtime")), version, work);
     const file = join(folder, `keybound-agent-${version}-macos-${processor}.pkg`);
     writeFileSync(file, await flatPackage(entries, { version, architecture, epochS }));
-    if (signer !== undefined) execFileSync(signer, [file], { stdio: ["ignore", "inherit", "inherit"] });
+    sign?.(file);
     return [file, describe(file, contains, { version, epochS })];
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -35,7 +35,10 @@ type Header = {
 function header({ inode, mode, links, epochS, name, bytes }: Header): Uint8Array {
   const short = (value: number) => octal(value, 6);
   const numbers = [0, inode, mode, 0, 0, links, 0].map(short).join("");
-  return Buffer.from(`${MAGIC}${numbers}${octal(epochS, 11)}${short(name.length + 1)}${octal(bytes, 11)}${name}\0`, "latin1");
+  return Buffer.from(
+    `${MAGIC}${numbers}${octal(epochS, 11)}${short(name.length + 1)}${octal(bytes, 11)}${name}\0`,
+    "latin1",
+  );
 }
 
 function octal(value: number, digits: number): string {

@@ -33,7 +33,12 @@ export type MacosPayload = {
 /** `work` is a folder for what is made on the way. */
 export async function macosPayload(runtime: Runtime, version: string, work: string): Promise<MacosPayload> {
   const files: File[] = Object.entries(COPIED).map(([path, from]) => {
-    return { type: "file", path, mode: PLAIN_FILES.test(path) ? 0o644 : 0o755, content: readFileSync(join(ROOT, from)) };
+    return {
+      type: "file",
+      path,
+      mode: PLAIN_FILES.test(path) ? 0o644 : 0o755,
+      content: readFileSync(join(ROOT, from)),
+    };
   });
   const plain = (name: string, content: Uint8Array) =>
     files.push({ type: "file", path: `${PROGRAM}/${name}`, mode: 0o644, content });
