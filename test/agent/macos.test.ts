@@ -1,5 +1,6 @@
 // What the agent does otherwise on macOS, as far as it can be said without one.
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { findingOf, LABEL } from "../../agent/doctor/launchd-findings.ts";
 import { defaultState, pathsIn } from "../../agent/paths.ts";
 import { environmentOf } from "../../agent/run/environment.ts";
 import { behindMacLinks } from "../../agent/safe-folder.ts";
@@ -35,4 +36,23 @@ it("gives jobs no folder of commands that a user may be able to write", () => {
 
 it("has its database tell the disk to write, which on macOS a sync alone does not", () => {
   expect(openState().get("PRAGMA fullfsync")).toEqual({ fullfsync: 1 });
+});
+
+/** A service as launchctl has it between braces. */
+const printed = (lines: string) =>
+  findingOf({ type: "answered", code: 0, stdout: `system/${LABEL} = {\n${lines}\n}\n` });
+
+describe("what launchctl prints of the service", () => {
+  it("is well where it runs", () => {
+    expect(printed("\tactive count = 1\n\tstate = running\n\n\tpid = 512\n\tlast exit code = (never exited)")).toEqual(
+      expect.objectContaining({ level: "ok", says: `${LABEL}: running, process 512` }),
+    );
+  });
+
+  it("is not where it ended, or is not known", () => {
+    const says = `${LABEL}: spawn scheduled, last exit code 1`;
+    expect(printed("\tstate = spawn scheduled\n\tlast exit code = 1")).toMatchObject({ level: "failed", says });
+    expect(findingOf({ type: "answered", code: 113, stdout: "" })).toMatchObject({ level: "failed" });
+    expect(findingOf({ type: "silent" })).toMatchObject({ level: "warning" });
+  });
 });
