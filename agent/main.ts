@@ -1,17 +1,15 @@
-// The agent's program: reads the command line, the clock and the machine, and hands them on.
+// The agent's program: reads the command line, the clock and the machine, and hands them on. What one command alone needs is loaded
+// by it: the daemon would carry the others' modules in memory for as long as it runs.
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Logger } from "pino";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
-import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
-import { runDaemon } from "./daemon.ts";
-import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
-import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
@@ -22,6 +20,8 @@ import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
 import { State } from "./state.ts";
 import { StopRequests } from "./stop-requests.ts";
+import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./supervisor.ts";
+import { superviseRun } from "./supervise-run.ts";
 import { VERSION } from "./version.ts";
 
 const now = () => Date.now();
@@ -64,6 +64,7 @@ async function main(): Promise<void> {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
+      const { bindCommand } = await import("./commands.ts");
       return print(
         await bindCommand({
           paths,
@@ -85,12 +86,17 @@ async function main(): Promise<void> {
       return process.exit();
     case "network": {
       const { proxy, ca, json } = values;
+      const { networkCommand } = await import("./commands.ts");
       return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
     }
-    case "status":
+    case "status": {
+      const { statusCommand } = await import("./commands.ts");
       return print(statusCommand({ paths, json: values.json, now: now() }));
-    case "journal":
+    }
+    case "journal": {
+      const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    }
     case "doctor":
       return doctor(paths, values);
     default:
@@ -98,15 +104,30 @@ async function main(): Promise<void> {
   }
 }
 
+type Serving = {
+  readonly options: NetworkOptions;
+  readonly supervisor: Supervisor;
+  readonly stopping: AbortSignal;
+  readonly log: Logger;
+};
+
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
+  const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
   // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
   process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
+  using supervisor = openSupervisor(takeSupervisorAddress(process.env, process.pid));
+  using stopping = new StopRequests(untilInputEnds);
+  const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, log });
+  await superviseRun(serve, { supervisor, stopping: stopping.signal, paths });
+}
+
+async function serveState(paths: Paths, { options, supervisor, stopping, log }: Serving): Promise<void> {
+  const { runDaemon } = await import("./daemon.ts");
   const state = State.open(paths.state);
   try {
     using held = new DisposableStack();
     held.use(lockState(paths.state));
-    const stopping = held.use(new StopRequests(untilInputEnds));
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
     const { platform } = process;
@@ -118,7 +139,7 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
     network();
     const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
-    await runDaemon({ ...daemon, now, random, draw: Math.random, network, log }, stopping.signal);
+    await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
     log.info("stopped");
   } finally {
     state.close();
@@ -126,6 +147,7 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
+  const { doctorCommand } = await import("./doctor-command.ts");
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
   const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };

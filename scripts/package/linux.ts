@@ -1,5 +1,4 @@
 /** Makes the Linux packages of the agent, .deb and .rpm, each with its list of contents beside it. */
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +6,8 @@ import { makeDeb } from "./deb.ts";
 import { layOut } from "./payload.ts";
 import { makeRpm } from "./rpm.ts";
 import { bringRuntime } from "./runtime.ts";
-import { describe } from "./sbom.ts";
+import { writeSbom } from "./sbom.ts";
+import { needTools } from "./tools.ts";
 
 /** Each processor's name in Node's words, Debian's and rpm's. */
 export const LINUX = {
@@ -31,7 +31,7 @@ export async function makeLinuxPackages({
   epochS,
   folder,
 }: LinuxOptions): Promise<readonly string[]> {
-  needTools();
+  needTools({ "dpkg-deb": "dpkg", rpmbuild: "rpm" });
   const { runtime, deb, rpm } = LINUX[processor];
   const work = mkdtempSync(join(tmpdir(), "keybound-package-"));
   mkdirSync(folder, { recursive: true });
@@ -41,14 +41,11 @@ export async function makeLinuxPackages({
     makeDeb(payload, debFile, { version, architecture: deb, epochS });
     const rpmFile = join(folder, `keybound-agent-${version}-1.${rpm}.rpm`);
     makeRpm(payload, rpmFile, { version, architecture: rpm, epochS });
-    return [debFile, rpmFile].flatMap((file) => [file, describe(file, payload.contains, { version, epochS })]);
+    return [debFile, rpmFile].flatMap((file) => [
+      file,
+      writeSbom(file, { name: "keybound-agent", version, epochS }, payload.contains),
+    ]);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function needTools(): void {
-  for (const [tool, from] of Object.entries({ "dpkg-deb": "dpkg", rpmbuild: "rpm" }))
-    if (spawnSync(tool, ["--version"], { stdio: "ignore" }).error !== undefined)
-      throw new Error(`${tool} is not installed\nhint: apt-get install ${from}`);
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { flatPackage } from "./macos/flat-package.ts";
 import { macosPayload } from "./macos/payload.ts";
 import { bringRuntime } from "./runtime.ts";
-import { describe } from "./sbom.ts";
+import { writeSbom } from "./sbom.ts";
 
 /** Each processor's runtime, and Apple's name of it. */
 export const MACOS = {
@@ -35,7 +35,7 @@ export async function makeMacosPackage(options: MacosOptions): Promise<readonly 
     const file = join(folder, `keybound-agent-${version}-macos-${processor}.pkg`);
     writeFileSync(file, await flatPackage(entries, { version, architecture, epochS }));
     sign?.(file);
-    return [file, describe(file, contains, { version, epochS })];
+    return [file, writeSbom(file, { name: "keybound-agent", version, epochS }, contains)];
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -10,14 +10,10 @@ export type Described = {
   readonly epochS: number;
 };
 
-/** Writes the list of a package of the agent's beside it, as FILE.cdx.json, and returns that path. */
-export function describe(
-  file: string,
-  contains: readonly Locked[],
-  of: { readonly version: string; readonly epochS: number },
-): string {
+/** Writes the list of what this file contains beside it, and returns its path. */
+export function writeSbom(file: string, of: Omit<Described, "sha256">, contains: readonly Locked[]): string {
   const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
-  writeFileSync(`${file}.cdx.json`, sbom({ name: "keybound-agent", sha256, ...of }, contains));
+  writeFileSync(`${file}.cdx.json`, sbom({ ...of, sha256 }, contains));
   return `${file}.cdx.json`;
 }
 

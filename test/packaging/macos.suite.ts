@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { locked } from "../../scripts/package/lockfile.ts";
 import { MACOS, makeMacosPackage } from "../../scripts/package/macos.ts";
 import { bringRuntime } from "../../scripts/package/runtime.ts";
-import { needTools } from "../system/tools.ts";
+import { needTools } from "../../scripts/package/tools.ts";
 import { readBom, readCpio, readXar } from "./read-package.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -181,6 +181,11 @@ describe("the service", () => {
     expect(new Set(places)).toEqual(new Set(["/var/log/keybound-agent.log"]));
   });
 
+  it("starts Node as the unit of Linux does", () => {
+    const [, flags] = /^ExecStart=\S+ (.*) \S+ run$/m.exec(read("packaging/systemd/keybound-agent.service")) ?? [];
+    expect(/^exec \S+ (.*) \S+ "\$@"$/m.exec(read("packaging/macos/start"))?.[1]).toBe(flags);
+  });
+
   it("forgets what the unit of Linux forgets, with macOS' names of the loader's orders", () => {
     const unit = wordsAfter(read("packaging/systemd/keybound-agent.service"), /^UnsetEnvironment=(.*)$/gm);
     const forgotten = wordsAfter(read("packaging/macos/clean-environment"), /^unset (.*)$/gm);
