@@ -11,6 +11,7 @@ import { runDaemon } from "./daemon.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
+import { leaveCommand } from "./leave-command.ts";
 import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
@@ -94,6 +95,10 @@ async function main(): Promise<void> {
       return print(statusCommand({ paths, json: values.json, now: now() }));
     case "journal":
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    case "leave":
+      print(await leaveState(paths));
+      // A name that is still being looked up would keep the process.
+      return process.exit();
     case "doctor":
       return doctor(paths, values);
     default:
@@ -137,6 +142,13 @@ async function serveState(paths: Paths, { options, supervisor, stopping, log }: 
   } finally {
     state.close();
   }
+}
+
+/** What is to be read from it is the one line of the result: the log is silent unless asked. */
+function leaveState(paths: Paths): Promise<string> {
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
+  const network = () => networkOf(paths.state, process.env);
+  return leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {

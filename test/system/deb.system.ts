@@ -277,15 +277,37 @@ describe("a downgrade", () => {
 });
 
 describe("removal", () => {
-  it("stops it and keeps the state, and installed again it is the same device", async () => {
-    const { machine, desk, device } = await installed();
+  it("stops it, tells the owner, and leaves the journal and what the installation said", async () => {
+    const { machine } = await installed();
+    expect(machine.does("dpkg -r keybound-agent")).toContain("the owner's relay was told");
+    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
+    const others = ["/srv", "/root", "/var/lib/dpkg", "/var/lib/systemd"].map((path) => `! -path '${path}/*'`);
+    const left = machine.does(`find / -xdev -type f -path '*keybound*' ${others.join(" ")} | sort`);
+    expect(left.split("\n")).toEqual([
+      "/var/lib/keybound/lock.db",
+      "/var/lib/keybound/state.db",
+      "/var/log/keybound-agent-install.log",
+    ]);
+  });
+
+  it("and the same package again make another device of the same owner, on the old journal", async () => {
+    const { machine, tenant } = await fresh();
+    const deployment = deploymentOn(machine, { estate, tenant });
+    machine.does(dpkg(NOW_VERSION), deployment);
     const before = ownerOn(machine);
     machine.does("dpkg -r keybound-agent");
-    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
-    machine.does(dpkg(NOW_VERSION));
-    await desk.receipt(device, await desk.send(device, "true"));
-    expect(ownerOn(machine).device).toBe(before.device);
+    machine.does(dpkg(NOW_VERSION), deployment);
+    expect(ownerOn(machine).device).not.toBe(before.device);
+    expect(machine.does("keybound-agent journal --verify")).toMatch(/^the chain holds from entry 1 /);
+    expect(machine.does("keybound-agent journal | grep -c ' left '")).toBe("1");
     expect(machine.does("systemctl is-enabled keybound-agent")).toBe("enabled");
+  });
+
+  it("goes on without a network, and says that nobody was told", async () => {
+    const { machine, tenant } = await fresh();
+    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    expect(machine.does("unshare -n dpkg -r keybound-agent")).toContain("nobody was told");
+    expect(machine.has("/var/lib/keybound.status.json")).toBe(false);
   });
 
   it("with a purge leaves nothing, and it can be installed anew", async () => {

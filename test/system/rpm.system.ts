@@ -109,9 +109,10 @@ describe("rpm", () => {
     expect(outcome).toEqual({ type: "exited", code: 0 });
   });
 
-  it("erases program and service, and keeps the state", async () => {
+  it("erases program and service, tells the owner, and keeps the journal", async () => {
     const { machine } = await installed();
-    machine.does("rpm -e --force-debian --nodeps keybound-agent");
+    expect(machine.does("rpm -e --force-debian --nodeps keybound-agent")).toContain("the owner's relay was told");
+    expect(machine.does("ls /var/lib/keybound")).toBe("lock.db\nstate.db");
     expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
     expect([machine.has("/usr/libexec/keybound-agent"), machine.has("/var/lib/keybound/state.db")]).toEqual([
       false,
