@@ -4,7 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
-import { deploymentOn, dpkg, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
+import {
+  DAMAGE,
+  deploymentOn,
+  dpkg,
+  FILES,
+  makePackages,
+  NEXT_VERSION,
+  NOW_VERSION,
+  type Packages,
+} from "./installed.ts";
 import { Machine } from "./machine.ts";
 
 let estate: Estate;
@@ -273,6 +282,22 @@ describe("a downgrade", () => {
     machine.does(dpkg(NEXT_VERSION));
     machine.does(dpkg(NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
     expect(machine.does("dpkg-query -W -f '${Version}' keybound-agent")).toBe(NOW_VERSION);
+  });
+});
+
+describe("the same version installed again", () => {
+  it("mends what was deleted and changed, and is the same device with what it was bound to", async () => {
+    const { machine, desk, device } = await installed();
+    const owner = ownerOn(machine);
+    const whole = machine.does(FILES);
+    machine.does(DAMAGE);
+    expect(machine.does(FILES)).not.toBe(whole);
+    machine.does(dpkg(NOW_VERSION));
+    expect(machine.does(FILES)).toBe(whole);
+    const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(ownerOn(machine).device).toBe(owner.device);
+    expect(machine.does("keybound-agent journal | grep -c ' left ' || true")).toBe("0");
   });
 });
 

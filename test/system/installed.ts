@@ -43,3 +43,14 @@ export function deploymentOn(machine: Machine, { estate, tenant }: { estate: Est
   machine.write(inside, readFileSync(file));
   return { KEYBOUND_DEPLOYMENT: inside, KEYBOUND_TRUST: pinOf(tenant.id) };
 }
+
+/** Every file of the package on a machine, with its mode, owner and sum. */
+export const FILES =
+  "find /usr/libexec/keybound-agent /usr/bin/keybound-agent /usr/lib/systemd/system/keybound-agent.service " +
+  "/usr/share/doc/keybound-agent -type f -printf '%p %m %u:%g ' -exec sh -c 'sha256sum < \"$1\"' sh {} \\; | sort";
+
+/** Files of the package that are gone, that say something else, and that anybody may write. */
+export const DAMAGE =
+  "rm /usr/libexec/keybound-agent/bind-at-install /usr/lib/systemd/system/keybound-agent.service; " +
+  "rm /usr/libexec/keybound-agent/node; echo 'throw 1' > /usr/libexec/keybound-agent/keybound-agent.cjs; " +
+  "chmod 0777 /usr/bin/keybound-agent";
