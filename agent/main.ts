@@ -1,4 +1,5 @@
-// The agent's program: reads the command line, the clock and the machine, and hands them on.
+// The agent's program: reads the command line, the clock and the machine, and hands them on. What one command alone needs is loaded
+// by it: the daemon would carry the others' modules in memory for as long as it runs.
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
@@ -6,14 +7,9 @@ import { parseArgs } from "node:util";
 import type { Logger } from "pino";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
-import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
-import { runDaemon } from "./daemon.ts";
-import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { leaveCommand } from "./leave-command.ts";
 import { lockState } from "./lock.ts";
-import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
@@ -68,6 +64,7 @@ async function main(): Promise<void> {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
+      const { bindCommand } = await import("./commands.ts");
       return print(
         await bindCommand({
           paths,
@@ -89,12 +86,17 @@ async function main(): Promise<void> {
       return process.exit();
     case "network": {
       const { proxy, ca, json } = values;
+      const { networkCommand } = await import("./commands.ts");
       return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
     }
-    case "status":
+    case "status": {
+      const { statusCommand } = await import("./commands.ts");
       return print(statusCommand({ paths, json: values.json, now: now() }));
-    case "journal":
+    }
+    case "journal": {
+      const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    }
     case "leave":
       print(await leaveState(paths));
       // A name that is still being looked up would keep the process.
@@ -114,7 +116,10 @@ type Serving = {
 };
 
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
-  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  const { openLog } = await import("./log.ts");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
+  // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
+  process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
   using supervisor = openSupervisor(takeSupervisorAddress(process.env, process.pid));
   using stopping = new StopRequests(untilInputEnds);
   const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, log });
@@ -122,6 +127,7 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
 }
 
 async function serveState(paths: Paths, { options, supervisor, stopping, log }: Serving): Promise<void> {
+  const { runDaemon } = await import("./daemon.ts");
   const state = State.open(paths.state);
   try {
     using held = new DisposableStack();
@@ -145,13 +151,16 @@ async function serveState(paths: Paths, { options, supervisor, stopping, log }: 
 }
 
 /** What is to be read from it is the one line of the result: the log is silent unless asked. */
-function leaveState(paths: Paths): Promise<string> {
+async function leaveState(paths: Paths): Promise<string> {
+  const { leaveCommand } = await import("./leave-command.ts");
+  const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
   const network = () => networkOf(paths.state, process.env);
-  return leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
+  return await leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
+  const { doctorCommand } = await import("./doctor-command.ts");
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
   const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type BuildOptions } from "esbuild";
-import { buildLauncher, COMPILER_HINT, LAUNCHER } from "./windows-launcher.ts";
+import { buildLauncher, COMPILER_TOOLS, LAUNCHER } from "./package/windows/programs.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -44,7 +44,10 @@ async function bundlePrograms(): Promise<void> {
     await say(name);
   }
   if (buildLauncher(DIST)) await say(LAUNCHER);
-  else console.log(`no dist/${LAUNCHER}, which the agent needs on Windows: ${COMPILER_HINT}`);
+  else
+    console.log(
+      `no dist/${LAUNCHER}, which the agent needs on Windows: apt-get install ${Object.values(COMPILER_TOOLS).join(" ")}`,
+    );
 }
 
 async function say(name: string): Promise<void> {

@@ -2,18 +2,18 @@
  * Makes the client and the relay as one file each for every platform: Node's own program with ours inside, by Node's
  * `--build-sea`. The same bytes each time, but for what a signer adds. docs/packaging.md says why it is done in this way.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LICENCES } from "../../packaging/one-file/licences.ts";
 import { bundleProgram } from "../build.ts";
-import { nodeForWindows } from "../windows-node.ts";
 import { copyrightText } from "./copyright.ts";
 import { type Locked, locked, packagesOf } from "./lockfile.ts";
 import { signAdHoc } from "./mach-o-signature.ts";
 import { bringRuntime } from "./runtime.ts";
 import { writeSbom } from "./sbom.ts";
+import { needTools } from "./tools.ts";
 
 /** Each platform's file ending and the package that has its Node. */
 export const PLATFORMS = {
@@ -53,7 +53,8 @@ export type OneFileOptions = {
 /** The paths of what was made. */
 export async function makeOneFiles(options: OneFileOptions): Promise<readonly string[]> {
   const platforms = options.platforms ?? keysOf(PLATFORMS);
-  needTools(platforms);
+  if (platforms.some((platform) => PLATFORMS[platform].system === "windows"))
+    needTools({ osslsigncode: "osslsigncode" });
   mkdirSync(options.folder, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), "keybound-one-file-"));
   const made: string[] = [];
@@ -103,7 +104,8 @@ function nodeOf(platform: Platform, work: string): string {
   const { version } = locked(runtime);
   if (version !== process.versions.node)
     throw new Error(`${runtime} is ${version}, and this is ${process.versions.node}`);
-  return system === "windows" ? unsigned(nodeForWindows(), work) : bringRuntime(runtime, join(work, platform)).node;
+  const { node } = bringRuntime(runtime, join(work, platform));
+  return system === "windows" ? unsigned(node, work) : node;
 }
 
 /** A copy without the vendor's signature, which what is put in would make a wrong one in the middle of the file. */
@@ -124,12 +126,6 @@ function inject({ program, node, work, file }: Pick<Part, "program" | "work"> & 
     cwd: work,
     stdio: ["ignore", "ignore", "inherit"],
   });
-}
-
-function needTools(platforms: readonly Platform[]): void {
-  const isNeeded = platforms.some((platform) => PLATFORMS[platform].system === "windows");
-  if (isNeeded && spawnSync("osslsigncode", ["--version"], { stdio: "ignore" }).error !== undefined)
-    throw new Error("osslsigncode is not installed\nhint: apt-get install osslsigncode");
 }
 
 function keysOf<K extends string>(record: Readonly<Record<K, unknown>>): readonly K[] {

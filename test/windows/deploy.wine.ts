@@ -3,11 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Way } from "../../operator/deployment/way.ts";
-import { buildMsi } from "../../scripts/windows-msi.ts";
+import { buildMsi, MSI_TOOLS } from "../../scripts/package/windows/msi.ts";
+import { needTools } from "../../scripts/package/tools.ts";
 import { expectDone, OperatorHouse } from "../operator/house.ts";
 import { releaseIn, writeSums } from "../operator/release.ts";
 import { until } from "../e2e/program.ts";
-import { installPackage, Wine } from "./wine.ts";
+import { EPOCH_S } from "./installers.ts";
+import { Wine } from "./wine.ts";
 
 const MSI = "keybound-agent-0.1.0-x64.msi";
 const MARK = "HKLM\\SOFTWARE\\Keybound\\Deployment";
@@ -17,11 +19,11 @@ let pin: string;
 let line: string;
 
 beforeAll(async () => {
-  for (const program of ["wixl", "msibuild"]) installPackage(program, ["wixl", "msitools"]);
+  needTools(MSI_TOOLS);
   house = await OperatorHouse.open();
   expectDone(await house.init());
   const release = releaseIn(house.path("release"));
-  await buildMsi({ version: "0.1.0", file: join(release, MSI) });
+  await buildMsi({ version: "0.1.0", epochS: EPOCH_S, file: join(release, MSI) });
   writeSums(release);
   const args = ["package", "--for", "windows", "--out", house.path("acme"), "--release", release, "--json"];
   const made: { readonly pin: string; readonly ways: readonly Way[] } = JSON.parse(

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeOneFiles } from "../../scripts/package/one-file.ts";
 import { Program, until } from "../e2e/program.ts";
 import { PASSPHRASE } from "../operator/house.ts";
-import { installPackage, Wine, type WineProgram } from "./wine.ts";
+import { needTools } from "../../scripts/package/tools.ts";
+import { Wine, type WineProgram } from "./wine.ts";
 
 const CLIENT = "C:\\keybound.exe";
 const RELAY = "C:\\keybound-relay.exe";
@@ -16,7 +17,7 @@ let wine: Wine;
 const path = (name: string) => join(folder, name);
 
 beforeAll(async () => {
-  installPackage("osslsigncode", ["osslsigncode"]);
+  needTools({ osslsigncode: "osslsigncode" });
   folder = mkdtempSync(join(tmpdir(), "keybound-one-exe-"));
   await makeOneFiles({ version: "9.9.9", epochS: 1_790_000_000, folder, platforms: ["windows-x64.exe"] });
   wine = Wine.bare();

@@ -9,10 +9,16 @@ import { makeOneFiles, type Platform } from "../../scripts/package/one-file.ts";
 import { signAdHoc } from "../../scripts/package/mach-o-signature.ts";
 import { Program, until } from "../e2e/program.ts";
 import { expectDone, PASSPHRASE, type Ran, runProgram } from "../operator/house.ts";
-import { installPackage } from "../windows/wine.ts";
+import { needTools } from "../../scripts/package/tools.ts";
 import { codeSignatureOf } from "./mach-o.ts";
 
-const ARM64_LIBRARIES = ["libc6-arm64-cross", "libstdc++6-arm64-cross", "libatomic1-arm64-cross"];
+const ARM64 = "/usr/aarch64-linux-gnu";
+const EMULATION = {
+  "qemu-aarch64-static": "qemu-user-static",
+  [`${ARM64}/lib/libc.so.6`]: "libc6-arm64-cross",
+  [`${ARM64}/lib/libstdc++.so.6`]: "libstdc++6-arm64-cross",
+  [`${ARM64}/lib/libatomic.so.1`]: "libatomic1-arm64-cross",
+};
 const BUILD = { version: "9.9.9", epochS: 1_790_000_000 } as const;
 
 let folder: string;
@@ -22,7 +28,7 @@ const file = (program: "keybound" | "keybound-relay", platform: Platform) =>
   path(`made/${program}-${BUILD.version}-${platform}`);
 
 beforeAll(async () => {
-  installPackage("osslsigncode", ["osslsigncode"]);
+  needTools({ osslsigncode: "osslsigncode" });
   folder = mkdtempSync(join(tmpdir(), "keybound-one-file-suite-"));
   await makeOneFiles({ ...BUILD, folder: path("made") });
 });
@@ -136,9 +142,9 @@ describe("the files for Linux x64", () => {
 
 describe("the files for Linux arm64", () => {
   it("start and say their version, under emulation", () => {
-    installPackage("qemu-aarch64-static", ["qemu-user-static", ...ARM64_LIBRARIES]);
+    needTools(EMULATION);
     for (const program of ["keybound", "keybound-relay"] as const) {
-      const words = ["-L", "/usr/aarch64-linux-gnu", file(program, "linux-arm64"), "--version"];
+      const words = ["-L", ARM64, file(program, "linux-arm64"), "--version"];
       const { stdout, stderr } = spawnSync("qemu-aarch64-static", words, { encoding: "utf8" });
       expect([stdout, stderr]).toEqual(["0.1.0\n", ""]);
     }
