@@ -110,6 +110,8 @@ export const FAREWELL_RETRY_MS = 60_000;
 export const FAREWELL_RETRY_CAP_MS = 24 * 3_600_000;
 /** All of a farewell on one connection; a former owner's relay must not keep us longer. */
 export const FAREWELL_VISIT_MS = 60_000;
+/** The goodbye of an agent that is being uninstalled: whoever removes a package waits no longer for a network. */
+export const LEAVE_MS = 10_000;
 /** Last words that nobody took in this time are forgotten, and the former identity's key with them. */
 export const FAREWELL_KEPT_MS = 30 * 24 * 3_600_000;
 /** As many answers as a device can have owed: the jobs of a busy day. Older ones go first to whoever reads the journal. */

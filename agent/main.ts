@@ -105,6 +105,10 @@ async function main(): Promise<void> {
       const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
     }
+    case "leave":
+      print(await leaveState(paths));
+      // A name that is still being looked up would keep the process.
+      return process.exit();
     case "doctor":
       return doctor(paths, values);
     default:
@@ -169,6 +173,15 @@ async function serveState(paths: Paths, { options, supervisor, stopping, log }: 
   settleVersions({ state, versions, wasReturned, log, now: now() });
   await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
   log.info("stopped");
+}
+
+/** What is to be read from it is the one line of the result: the log is silent unless asked. */
+async function leaveState(paths: Paths): Promise<string> {
+  const { leaveCommand } = await import("./leave-command.ts");
+  const { openLog } = await import("./log.ts");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
+  const network = () => networkOf(paths.state, process.env);
+  return await leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {

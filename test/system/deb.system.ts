@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { pinOf } from "../../protocol/pin.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
 import {
+  DAMAGE,
   deploymentOn,
   dpkg,
+  FILES,
   fresh as freshMachine,
   installed as installedMachine,
   makePackages,
@@ -272,16 +274,54 @@ describe("a downgrade", () => {
   });
 });
 
-describe("removal", () => {
-  it("stops it and keeps the state, and installed again it is the same device", async () => {
+describe("the same version installed again", () => {
+  it("mends what was deleted and changed, and is the same device with what it was bound to", async () => {
     const { machine, desk, device } = await installed();
+    const owner = ownerOn(machine);
+    const whole = machine.does(FILES);
+    machine.does(DAMAGE);
+    expect(machine.does(FILES)).not.toBe(whole);
+    machine.does(dpkg(NOW_VERSION));
+    expect(machine.does(FILES)).toBe(whole);
+    const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(ownerOn(machine).device).toBe(owner.device);
+    expect(machine.does("keybound-agent journal | grep -c ' left ' || true")).toBe("0");
+  });
+});
+
+describe("removal", () => {
+  it("stops it, tells the owner, and leaves the journal and what the installation said", async () => {
+    const { machine } = await installed();
+    expect(machine.does("dpkg -r keybound-agent")).toContain("the owner's relay was told");
+    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
+    const others = ["/srv", "/root", "/var/lib/dpkg", "/var/lib/systemd"].map((path) => `! -path '${path}/*'`);
+    const left = machine.does(`find / -xdev -type f -path '*keybound*' ${others.join(" ")} | sort`);
+    expect(left.split("\n")).toEqual([
+      "/var/lib/keybound/lock.db",
+      "/var/lib/keybound/state.db",
+      "/var/log/keybound-agent-install.log",
+    ]);
+  });
+
+  it("and the same package again make another device of the same owner, on the old journal", async () => {
+    const { machine, tenant } = await fresh();
+    const deployment = deploymentOn(machine, { estate, tenant });
+    machine.does(dpkg(NOW_VERSION), deployment);
     const before = ownerOn(machine);
     machine.does("dpkg -r keybound-agent");
-    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
-    machine.does(dpkg(NOW_VERSION));
-    await desk.receipt(device, await desk.send(device, "true"));
-    expect(ownerOn(machine).device).toBe(before.device);
+    machine.does(dpkg(NOW_VERSION), deployment);
+    expect(ownerOn(machine).device).not.toBe(before.device);
+    expect(machine.does("keybound-agent journal --verify")).toMatch(/^the chain holds from entry 1 /);
+    expect(machine.does("keybound-agent journal | grep -c ' left '")).toBe("1");
     expect(machine.does("systemctl is-enabled keybound-agent")).toBe("enabled");
+  });
+
+  it("goes on without a network, and says that nobody was told", async () => {
+    const { machine, tenant } = await fresh();
+    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    expect(machine.does("unshare -n dpkg -r keybound-agent")).toContain("nobody was told");
+    expect(machine.has("/var/lib/keybound.status.json")).toBe(false);
   });
 
   it("with a purge leaves nothing, and it can be installed anew", async () => {

@@ -73,3 +73,14 @@ export async function atWork(estate: Estate, tenant: Tenant) {
 
 /** What `find` shows of ours on a machine from which all is gone; what the test itself laid down is not counted. */
 export const TRACES = "find / -xdev -name '*keybound*' ! -path '/srv/*' ! -path '/root/*'";
+
+/** Every file of the package on a machine, with its mode, owner and sum. */
+export const FILES =
+  "find /usr/libexec/keybound-agent /usr/bin/keybound-agent /usr/lib/systemd/system/keybound-agent.service " +
+  "/usr/share/doc/keybound-agent -type f -printf '%p %m %u:%g ' -exec sh -c 'sha256sum < \"$1\"' sh {} \\; | sort";
+
+/** Files of the package that are gone, that say something else, and that anybody may write. */
+export const DAMAGE =
+  "rm /usr/libexec/keybound-agent/bind-at-install /usr/lib/systemd/system/keybound-agent.service; " +
+  "rm /usr/libexec/keybound-agent/node; echo 'throw 1' > /usr/libexec/keybound-agent/keybound-agent.cjs; " +
+  "chmod 0777 /usr/bin/keybound-agent";
