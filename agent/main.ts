@@ -11,7 +11,7 @@ import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
 import { readMachine } from "./machine.ts";
-import { type NetworkOptions, networkOf } from "./network.ts";
+import { type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
@@ -87,7 +87,8 @@ async function main(): Promise<void> {
     case "network": {
       const { proxy, ca, json } = values;
       const { networkCommand } = await import("./commands.ts");
-      return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
+      const { env, platform } = process;
+      return print(await networkCommand({ paths, json, env, platform, change: { proxy, ca } }));
     }
     case "status": {
       const { statusCommand } = await import("./commands.ts");
@@ -132,9 +133,10 @@ async function serveState(paths: Paths, { options, supervisor, stopping, log }: 
     const launcher = besideProgram(LAUNCHER);
     const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
     const environment = { ...runEnvironment(paths), containment };
-    const network = () => networkOf(paths.state, process.env, options);
+    const named = () => networkOf(paths.state, process.env, options);
     // What was typed wrongly is said at once.
-    network();
+    named();
+    const network = () => withSystemProxy(named(), platform, process.env);
     const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
     await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);

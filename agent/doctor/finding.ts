@@ -6,6 +6,7 @@ export const CHECKS = [
   "clock",
   "permissions",
   "service",
+  "proxy",
   "relay",
   "key-log",
   "disk",
