@@ -67,11 +67,11 @@ function readInternet(values: Values, from: string): Followed {
   return values.get("autoconfigurl") ? { type: "direct", from, unfollowed: NO_PAC } : undefined;
 }
 
-/** `HOST:PORT` for all, or `http=HOST:PORT;https=HOST:PORT`, of which the one for TLS counts. */
+/** `HOST:PORT` for all, or `http=HOST:PORT;https=HOST:PORT`: the one for TLS counts, else the first for all. */
 function serverOf(value: string): string {
-  if (!value.includes("=")) return value.trim();
-  const parts = value.split(/[;\s]+/);
-  return parts.find((part) => part.toLowerCase().startsWith("https="))?.slice("https=".length) ?? "";
+  const parts = value.split(/[;\s]+/).filter((part) => part !== "");
+  const own = parts.find((part) => part.toLowerCase().startsWith("https="))?.slice("https=".length);
+  return own ?? parts.find((part) => !part.includes("=")) ?? "";
 }
 
 /** REG_BINARY: size, count of changes, flags (2: a proxy), then twice a length and that many characters: server, exceptions. */

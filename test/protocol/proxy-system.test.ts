@@ -50,6 +50,8 @@ describe("Windows", () => {
       { user: on("http=a:80;https=b:81;socks=c:82") },
       "http://b:81 (the user's Internet settings)",
     ],
+    ["several for all", { user: on("a:82; b:81") }, "http://a:82 (the user's Internet settings)"],
+    ["one for HTTP and one for all", { user: on("http=a:80;b:81") }, "http://b:81 (the user's Internet settings)"],
     ["a server with TLS", { user: on("https://proxy:8443") }, "https://proxy:8443 (the user's Internet settings)"],
     ["WinHTTP", { winhttp: winHttp(3, "w:1", "") }, "http://w:1 (the settings of WinHTTP)"],
     [
