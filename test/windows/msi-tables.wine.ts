@@ -131,8 +131,6 @@ describe("the installer's tables", () => {
     expect(Object.fromEntries(actions.map(({ Action, Type }) => [Action, Number(Type)]))).toEqual({
       Bind: ours,
       BindBeside: ours,
-      ForgetNewer: ours,
-      ForgetVersions: ours | MAY_FAIL,
       OverwriteNewer: SETS_PROPERTY,
       Purge: ours,
       Settle: ours,
@@ -174,26 +172,8 @@ describe("the installer's tables", () => {
   it("put each action where it can do its work", () => {
     const order = new Map(rows(older, "InstallExecuteSequence").map((row) => [row["Action"], Number(row["Sequence"])]));
     const wanted = [
-      [
-        "InstallInitialize",
-        "RemoveExistingProducts",
-        "StopServices",
-        "Stop",
-        "DeleteServices",
-        "ForgetVersions",
-        "Purge",
-        "RemoveFiles",
-      ],
-      [
-        "InstallFiles",
-        "InstallServices",
-        "ForgetNewer",
-        "Settle",
-        "Bind",
-        "BindBeside",
-        "StartServices",
-        "InstallFinalize",
-      ],
+      ["InstallInitialize", "RemoveExistingProducts", "StopServices", "Stop", "DeleteServices", "Purge", "RemoveFiles"],
+      ["InstallFiles", "InstallServices", "Settle", "Bind", "BindBeside", "StartServices", "InstallFinalize"],
     ].flat();
     const at = wanted.map((action) => order.get(action) ?? NaN);
     expect(at).toEqual(at.toSorted((a, b) => a - b));

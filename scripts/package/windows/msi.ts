@@ -39,8 +39,8 @@ export const MSI_TOOLS = { wixl: "wixl", msibuild: "msitools", ...COMPILER_TOOLS
  */
 const STATEMENTS = [
   "UPDATE `ServiceInstall` SET `ErrorControl`=32769",
-  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, ForgetVersions: 3390, Purge: 3400 }),
-  ...sequence({ ForgetNewer: 5805, Settle: 5810, Bind: 5820, BindBeside: 5830 }),
+  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, Purge: 3400 }),
+  ...sequence({ Settle: 5810, Bind: 5820, BindBeside: 5830 }),
   "UPDATE `CustomAction` SET `Type`=51 WHERE `Action`='OverwriteNewer'",
   insertion("OverwriteNewer", 'DOWNGRADE="1"', 750),
   insertion("ResolveSource", "NOT Installed", 850),
