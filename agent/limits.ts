@@ -12,6 +12,10 @@ export const LOOKUP_TIME_MS = 5_000;
 export const MAX_ANSWER_BYTES = 64 * 1024;
 /** Groups of one user that can be handed on: they stand on one command line of 16 KiB. */
 export const MAX_USER_GROUPS = 1_024;
+/** macOS' NGROUPS_MAX: chroot(8) refuses more, and most administrators are in more. */
+export const MAX_MAC_GROUPS = 16;
+/** macOS numbers people from 501 on; what is below is the system's own, such as the Setup Assistant's user. */
+export const FIRST_MAC_UID = 501;
 /** Sessions of one device in which one job runs: a terminal server's, one after the other. */
 export const MAX_SESSIONS = 64;
 /** An interpreter that is asked for its version; PowerShell takes a second to start. */
@@ -138,3 +142,7 @@ export const CANNOT_SERVE_WAIT_MS = 30_000;
 export const CANNOT_SERVE_LOOK_MS = 500;
 /** How long another writer (bind beside run) may hold the database. */
 export const DATABASE_WAIT_MS = 5_000;
+/** The agent's own log, where it writes one: weeks of a busy device in each file, so that all of it fits beside anything. */
+export const MAX_LOG_BYTES = 8 * 1024 * 1024;
+/** Older files of it that are kept. */
+export const KEPT_LOGS = 4;

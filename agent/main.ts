@@ -113,7 +113,9 @@ type Serving = {
 
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
   const { openLog } = await import("./log.ts");
-  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
+  // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
+  process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
   using supervisor = openSupervisor(takeSupervisorAddress(process.env, process.pid));
   using stopping = new StopRequests(untilInputEnds);
   const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, log });
