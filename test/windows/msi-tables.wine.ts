@@ -1,12 +1,23 @@
 // The Windows installer's tables as msiinfo reads them, and the programs in it as objdump does.
 import { execFileSync } from "node:child_process";
-import { globSync, readFileSync, renameSync } from "node:fs";
+import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { locked } from "../../scripts/package/lockfile.ts";
 import { needTools } from "../../scripts/package/tools.ts";
 import { buildMsi, makeMsi } from "../../scripts/package/windows/msi.ts";
 import { EPOCH_S, type Installers, makeInstallers } from "./installers.ts";
+
+const PACKED = [
+  "LICENSE.txt",
+  "THIRD-PARTY.txt",
+  "keybound-agent-inventory.cjs",
+  "keybound-agent.cjs",
+  "keybound-job-launcher.exe",
+  "keybound-service.exe",
+  "node.exe",
+  "version",
+];
 
 let folder: string;
 let older: string;
@@ -52,6 +63,19 @@ describe("the installer's tables", () => {
     expect(readFileSync(again).equals(readFileSync(older))).toBe(true);
   });
 
+  it("have their rows in the same order however often wixl makes them", () => {
+    const TABLES = join(import.meta.dirname, "../../packaging/windows/keybound-agent.wxs");
+    const small = join(folder, "small");
+    mkdirSync(small);
+    for (const name of PACKED) writeFileSync(join(small, name), "");
+    const defines = ["-D", "Version=1.0.0", "-D", "ProductCode=B0D5A3F1-5B0C-4B4E-9C50-7F0F9B7B6A12"];
+    const orders = Array.from({ length: 8 }, () => {
+      execFileSync("wixl", ["-a", "x64", ...defines, "-o", "small.msi", TABLES], { cwd: small });
+      return rows(join(small, "small.msi"), "InstallExecuteSequence");
+    });
+    for (const order of orders) expect(order).toEqual(orders[0]);
+  });
+
   it("and our programs can be signed by a publisher", async () => {
     const signed = join(folder, "signed.msi");
     const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
@@ -92,16 +116,7 @@ describe("the installer's tables", () => {
 
   it("install the programs and texts, and the service's", () => {
     const names = rows(older, "File").map(({ FileName }) => String(FileName).replace(/^.*\|/, ""));
-    expect(names.toSorted()).toEqual([
-      "LICENSE.txt",
-      "THIRD-PARTY.txt",
-      "keybound-agent-inventory.cjs",
-      "keybound-agent.cjs",
-      "keybound-job-launcher.exe",
-      "keybound-service.exe",
-      "node.exe",
-      "version",
-    ]);
+    expect(names.toSorted()).toEqual(PACKED);
   });
 
   it("start the service at boot, as SYSTEM, in a process of its own, or the installation fails", () => {
