@@ -10,7 +10,7 @@ import { answerBarred, carryOut } from "./cancels.ts";
 import { Endings } from "./endings.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import { jobContext } from "./judge-job.ts";
-import { claim, type Delivery, PLAIN, startedJobs } from "./ledger.ts";
+import { claim, type Delivery, PLAIN, type StartedJob, startedJobs } from "./ledger.ts";
 import { bodyOfTurn, prepare, type Prepared } from "./prepared.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
 import { checkCancelRoom, checkRoom } from "./room.ts";
@@ -53,15 +53,29 @@ export class Jobs {
   async recover(): Promise<void> {
     const { owned, environment, bootId: bootNow } = this.#options;
     clearSources(environment.jobs);
-    const started = startedJobs(owned.state);
+    this.#active.recover(owned.state);
+    const started = startedJobs(owned.state).filter((job) => !this.#isUpdate(job));
     const known = await environment.containment.endFormer(started);
     for (const { job, statement, bootId, mayReboot, startedAt } of started) {
       const outcome: Outcome = { type: mayReboot && bootId !== bootNow ? "rebooted" : "lost" };
       const contained = known.get(job) ?? "unknown";
       this.#endings.afterCrash({ job, statement, outcome, startedAt, contained });
     }
-    this.#active.recover(owned.state);
     this.#turns.recover();
+  }
+
+  /** The version of the agent on trial, which this one is, has proved itself: the update that brought it is answered. */
+  proved(): void {
+    const answer = this.#active.proved();
+    if (answer !== undefined) this.#endings.afterCrash(answer);
+    this.#turns.startDue();
+  }
+
+  /** Whether it was an update that came to a trial: then it is answered, unless the trial goes on. */
+  #isUpdate(job: StartedJob): boolean {
+    const became = this.#active.updateOf(job);
+    if (became !== undefined && became !== "on-trial") this.#endings.afterCrash(became);
+    return became !== undefined;
   }
 
   /** Judges a delivery. `asked`: the key log was fetched for it already. */

@@ -140,3 +140,5 @@ export const TRIAL_RETRY_MS = 5_000;
 export const STARTED_MS = 60_000;
 /** `versions/trial` holds a version and a number; `asked` a version and a job's id. */
 export const MAX_VERSION_TEXT_BYTES = 200;
+/** An update is unpacked with a window of this many bits: eight mebibytes, which the highest common level asks for. */
+export const UNPACK_WINDOW_LOG = 23;

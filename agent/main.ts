@@ -12,17 +12,20 @@ import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { lockState } from "./lock.ts";
 import { openLog } from "./log.ts";
-import { readMachine } from "./machine.ts";
+import { type Machine, readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
+import { pinnedKeys } from "./release-keys.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
 import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
+import { builtPlatform, type SelfUpdate } from "./self-update.ts";
 import { State } from "./state.ts";
 import { StopRequests } from "./stop-requests.ts";
 import { VERSION } from "./version.ts";
+import { versionsOf } from "./versions.ts";
 
 const now = () => Date.now();
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
@@ -110,7 +113,8 @@ async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolea
     const { platform } = process;
     const launcher = besideProgram(LAUNCHER);
     const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-    const environment = { ...runEnvironment(paths), containment };
+    const self = selfUpdate(machine, () => stopping.request());
+    const environment = { ...runEnvironment(paths), containment, self };
     const network = () => networkOf(paths.state, process.env, options);
     // What was typed wrongly is said at once.
     network();
@@ -137,7 +141,12 @@ function askingProgram(own: string): string {
   return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
-function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment"> {
+function selfUpdate(machine: Machine, restart: () => void): SelfUpdate {
+  const versions = versionsOf(process.argv[1] ?? "", { platform: process.platform });
+  return { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
+}
+
+function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment" | "self"> {
   const { username, homedir, uid } = userInfo();
   const {
     SystemRoot: systemRoot = "C:\\Windows",

@@ -81,7 +81,10 @@ export function makeIncoming(versions: Versions, version: string): string {
  * Puts what was unpacked on trial, for this job: it is started, and proves itself or is given up, when this process has ended.
  * All of it is on the disk before this returns. Throws where the version is not newer than the one that runs.
  */
-export function beginTrial(versions: Versions, { version, job }: { readonly version: string; readonly job: string }): void {
+export function beginTrial(
+  versions: Versions,
+  { version, job }: { readonly version: string; readonly job: string },
+): void {
   const { folder, running, platform, observe } = versions;
   if (!isRelease(version) || !isNewer(version, running)) throw new Error(`internal error: ${version} after ${running}`);
   const place = join(folder, version);
@@ -149,7 +152,8 @@ export function cleanUp(versions: Versions): void {
     for (const name of ["current", "back", "starts"]) remove(versions, name);
   const kept = new Set([running, current, back, trial?.version]);
   for (const name of namesIn(folder))
-    if (isRelease(name.replace(/\.new$/, "")) && !kept.has(name)) rmSync(join(folder, name), { recursive: true, force: true });
+    if (isRelease(name.replace(/\.new$/, "")) && !kept.has(name))
+      rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 /** Throws `update-on-trial` where an update is being tried: until it is decided, nothing but it may change the state. */
@@ -166,7 +170,7 @@ export function seeVersions(versions: Versions): VersionsSeen {
     return { packaged, current: undefined, back: undefined, trial: undefined, failed: undefined, odd: strange };
   const names = ["current", "back", "trial", "failed"] as const;
   const [current, back, trial, failed] = names.map((name) => words(versions, name));
-  const odd = names.filter((name, at) => {
+  const odd = names.filter((_, at) => {
     const found = [current, back, trial, failed][at];
     return found !== undefined && firstRelease(found) === undefined;
   });
@@ -225,7 +229,9 @@ function strangersIn({ program, folder, platform }: Versions): readonly string[]
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return [];
     const isSafe = found.uid === owner && (found.mode & 0o022) === 0 && !found.isSymbolicLink();
-    return isSafe ? [] : [`${path} is a link, or not ${owner === 0 ? "root" : "its owner"}'s alone to write; no update is used`];
+    return isSafe
+      ? []
+      : [`${path} is a link, or not ${owner === 0 ? "root" : "its owner"}'s alone to write; no update is used`];
   });
 }
 
