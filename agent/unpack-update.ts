@@ -50,7 +50,8 @@ export async function unpackUpdate(packed: Packed, { disk, makeFolder }: Room): 
 
 async function checkArchive(packed: Packed): Promise<readonly Listed[]> {
   // Nothing of it is looked at before it is known to be what was signed.
-  for await (const _chunk of openedChunks(packed.sealed, packed.file)) packed.signal.throwIfAborted();
+  await using whole = openedChunks(packed.sealed, packed.file);
+  while ((await whole.next()).done !== true) packed.signal.throwIfAborted();
   const summing = new Summing();
   for await (const event of filesOf(packed)) summing.take(event);
   return summing.checked(packed.platform);

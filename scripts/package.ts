@@ -3,28 +3,23 @@
  *
  * The same commit makes the same bytes. The time that the packages bear is SOURCE_DATE_EPOCH, or the commit's.
  */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
+import { epochS } from "./package/epoch.ts";
 import { LINUX, makeLinuxPackages } from "./package/linux.ts";
+import { makeUpdates } from "./package/update.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FOLDER = join(ROOT, "dist/packages");
-
-function epochS(): number {
-  const given = process.env["SOURCE_DATE_EPOCH"];
-  const text = given ?? execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: ROOT, encoding: "utf8" }).trim();
-  if (!/^\d{1,11}$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH is ${text}, must be seconds since 1970`);
-  return Number(text);
-}
 
 async function makeAll(): Promise<void> {
   rmSync(FOLDER, { recursive: true, force: true });
   const settings = { version: manifest.version, epochS: epochS(), folder: FOLDER };
   for (const processor of ["x64", "arm64"] as const satisfies readonly (keyof typeof LINUX)[])
     (await makeLinuxPackages({ ...settings, processor })).forEach(say);
+  (await makeUpdates(settings)).forEach(say);
   writeFileSync(join(FOLDER, "SHA256SUMS"), sums());
   say(join(FOLDER, "SHA256SUMS"));
 }

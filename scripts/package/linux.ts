@@ -1,14 +1,13 @@
 /** Makes the Linux packages of the agent, .deb and .rpm, each with its list of contents beside it. */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeDeb } from "./deb.ts";
-import { layOut, type Payload } from "./payload.ts";
+import { layOut } from "./payload.ts";
 import { makeRpm } from "./rpm.ts";
 import { bringRuntime } from "./runtime.ts";
-import { sbom } from "./sbom.ts";
+import { writeSbom } from "./sbom.ts";
 
 /** Each processor's name in Node's words, Debian's and rpm's. */
 export const LINUX = {
@@ -42,20 +41,13 @@ export async function makeLinuxPackages({
     makeDeb(payload, debFile, { version, architecture: deb, epochS });
     const rpmFile = join(folder, `keybound-agent-${version}-1.${rpm}.rpm`);
     makeRpm(payload, rpmFile, { version, architecture: rpm, epochS });
-    return [debFile, rpmFile].flatMap((file) => [file, describe(file, payload, { version, epochS })]);
+    return [debFile, rpmFile].flatMap((file) => [
+      file,
+      writeSbom(file, { name: "keybound-agent", version, epochS }, payload.contains),
+    ]);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function describe(
-  file: string,
-  { contains }: Payload,
-  of: { readonly version: string; readonly epochS: number },
-): string {
-  const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
-  writeFileSync(`${file}.cdx.json`, sbom({ name: "keybound-agent", sha256, ...of }, contains));
-  return `${file}.cdx.json`;
 }
 
 function needTools(): void {

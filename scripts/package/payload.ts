@@ -19,7 +19,8 @@ export const ROOT = join(import.meta.dirname, "../..");
 const LIBRARY = "usr/libexec/keybound-agent";
 const DOCUMENTS = "usr/share/doc/keybound-agent";
 
-const PROGRAMS = {
+/** The agent's bundles by their names. */
+export const PROGRAMS = {
   "keybound-agent.cjs": "agent/main.ts",
   "keybound-agent-inventory.cjs": "agent/inventory-main.ts",
 } as const;

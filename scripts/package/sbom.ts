@@ -1,4 +1,6 @@
 /** What a package contains, as CycloneDX 1.6: names, versions, licences and archive hashes as package-lock.json has them. */
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Locked } from "./lockfile.ts";
 
 export type Described = {
@@ -7,6 +9,13 @@ export type Described = {
   readonly sha256: string;
   readonly epochS: number;
 };
+
+/** Writes the list of what this file contains beside it, and returns its path. */
+export function writeSbom(file: string, of: Omit<Described, "sha256">, contains: readonly Locked[]): string {
+  const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
+  writeFileSync(`${file}.cdx.json`, sbom({ ...of, sha256 }, contains));
+  return `${file}.cdx.json`;
+}
 
 export function sbom({ name, version, sha256, epochS }: Described, contains: readonly Locked[]): string {
   const document = {

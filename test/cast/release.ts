@@ -24,19 +24,20 @@ export type ReleaseSetup = {
 
 const ARCHIVE = contentOf(70_000);
 
+const released = (name: string, use: string, content: Uint8Array, platform: string) =>
+  overridden({ name, platform, use, sha256: digest(content), bytes: content.length });
+
 /** A release of two updates and an installer. */
 export function releaseOf({ version = "0.2.0", archive = ARCHIVE, signers, over }: ReleaseSetup = {}): Uint8Array {
-  const file = (name: string, use: string, content: Uint8Array, platform?: string) =>
-    overridden({ name, platform, use, sha256: digest(content), bytes: content.length });
   const update = (platform: string, content: Uint8Array) =>
-    file(`keybound-agent-${version}-${platform}.update`, "update", content, platform);
+    released(`keybound-agent-${version}-${platform}.update`, "update", content, platform);
   const fields = {
     version,
     builtAt: new Clock().now,
     files: [
       update("linux-x64", archive),
       update("linux-arm64", contentOf(71_000)),
-      file(`keybound-agent_${version}_amd64.deb`, "installer", contentOf(90_000), "linux-x64"),
+      released(`keybound-agent_${version}_amd64.deb`, "installer", contentOf(90_000), "linux-x64"),
     ],
   };
   return signFields("release", overridden(fields, over), signers ?? [releaseSigner()]);
