@@ -37,7 +37,7 @@ export class Active {
     return this.#runs.size + this.#fetches.running + (this.isUpdating ? 1 : 0);
   }
 
-  /** The agent's own program is being replaced, or is on trial. */
+  /** The agent's own program is being replaced. */
   get isUpdating(): boolean {
     return this.#updates.job !== undefined;
   }
@@ -45,7 +45,6 @@ export class Active {
   /** After a start: removes of fetched files what is no result that waits for the relay. */
   recover(state: State): void {
     this.#fetches.recover(resultFiles(state));
-    this.#updates.recover();
   }
 
   /** The job is the ledger's to have begun. Settles with how it ended; it counts as active until `done`. */
@@ -62,14 +61,9 @@ export class Active {
     }
   }
 
-  /** After a start: what became of a job that was under way, where it was an update. `on-trial`: it still is, and is active. */
+  /** After a start: what became of a job that was under way, where it was an update that came to a trial. `on-trial`: the next start answers it. */
   updateOf(job: StartedJob): Answer | "on-trial" | undefined {
     return this.#updates.after(job);
-  }
-
-  /** The version on trial has proved itself. */
-  proved(): Answer | undefined {
-    return this.#updates.proved();
   }
 
   /** It has its receipt. */

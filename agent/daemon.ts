@@ -1,14 +1,12 @@
 // The daemon: serves the device's owner until it is stopped, and begins again by itself when the owner changes.
 import type { Logger } from "pino";
-import { toBase64url } from "../protocol/bytes.ts";
-import { machineTag } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
 import { DeafRelays } from "./deaf-relays.ts";
 import { AgentFault } from "./fault.ts";
 import type { AgentVersion } from "./version.ts";
 import { append } from "./journal.ts";
 import type { Machine } from "./machine.ts";
-import { type Owner, readOwner } from "./owner.ts";
+import { isOwnMachine, type Owner, readOwner } from "./owner.ts";
 import { watchOwnerMark } from "./owner-mark.ts";
 import { OwnerChanged, OwnerState } from "./owner-state.ts";
 import type { Network } from "./network.ts";
@@ -89,7 +87,7 @@ async function serveOwner(
 
 /** The same identity on another machine is a clone of its disk; two devices of one name must never both obey. */
 function checkMachine(owner: Owner, { state, machine, now }: DaemonOptions): void {
-  if (toBase64url(machineTag(owner.tenant, machine.machineId)) === owner.machineTag) return;
+  if (isOwnMachine(owner, machine)) return;
   state.write("clone", () => append(state, now(), { type: "clone", device: owner.device }));
   throw new AgentFault("clone", `device ${owner.device}`);
 }

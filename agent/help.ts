@@ -26,6 +26,7 @@ bind, network; for one run alone, run:
   --ca FILE     PEM certificates that a relay's may come from, besides the system's; none
 
 run:
+  --prove       only show that this version, which is on trial, can serve; the starter asks for it
   --until-input-ends  stop when standard input ends as well, for a service host that holds it
 
 journal:

@@ -53,7 +53,6 @@ export class Jobs {
   async recover(): Promise<void> {
     const { owned, environment, bootId: bootNow } = this.#options;
     clearSources(environment.jobs);
-    this.#active.recover(owned.state);
     const started = startedJobs(owned.state).filter((job) => !this.#isUpdate(job));
     const known = await environment.containment.endFormer(started);
     for (const { job, statement, bootId, mayReboot, startedAt } of started) {
@@ -61,17 +60,11 @@ export class Jobs {
       const contained = known.get(job) ?? "unknown";
       this.#endings.afterCrash({ job, statement, outcome, startedAt, contained });
     }
+    this.#active.recover(owned.state);
     this.#turns.recover();
   }
 
-  /** The version of the agent on trial, which this one is, has proved itself: the update that brought it is answered. */
-  proved(): void {
-    const answer = this.#active.proved();
-    if (answer !== undefined) this.#endings.afterCrash(answer);
-    this.#turns.startDue();
-  }
-
-  /** Whether it was an update that came to a trial: then it is answered, unless the trial goes on. */
+  /** Whether it was an update that came to a trial: then it is answered, or left to a later start. */
   #isUpdate(job: StartedJob): boolean {
     const became = this.#active.updateOf(job);
     if (became !== undefined && became !== "on-trial") this.#endings.afterCrash(became);

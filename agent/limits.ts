@@ -134,8 +134,6 @@ export const DISK_RETRY_MS = 5_000;
 export const DATABASE_WAIT_MS = 5_000;
 /** A version on trial that has found no relay in this time has failed: a network that comes up late is there by then. */
 export const TRIAL_CONNECT_MS = 5 * 60_000;
-/** Between two looks for a relay by a version on trial. */
-export const TRIAL_RETRY_MS = 5_000;
 /** A version that has served for this long is none that fails to start. */
 export const STARTED_MS = 60_000;
 /** `versions/trial` holds a version and a number; `asked` a version and a job's id. */

@@ -10,22 +10,24 @@ import { runDaemon } from "./daemon.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { lockState } from "./lock.ts";
+import { isReadableBefore, openToProve, openToServe } from "./held-state.ts";
+import { TRIAL_CONNECT_MS } from "./limits.ts";
 import { openLog } from "./log.ts";
-import { type Machine, readMachine } from "./machine.ts";
+import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
+import { proveItself } from "./prove.ts";
 import { pinnedKeys } from "./release-keys.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
 import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
-import { builtPlatform, type SelfUpdate } from "./self-update.ts";
-import { State } from "./state.ts";
+import { builtPlatform } from "./self-update.ts";
+import { countedStart, settleVersions } from "./serve-version.ts";
 import { StopRequests } from "./stop-requests.ts";
 import { VERSION } from "./version.ts";
-import { versionsOf } from "./versions.ts";
+import { prove as writeProof, refuseOnTrial, refuseUnproved, versionsOf } from "./versions.ts";
 
 const now = () => Date.now();
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
@@ -45,6 +47,7 @@ function commandLine() {
         ca: { type: "string" },
         bundle: { type: "string" },
         "until-input-ends": { type: "boolean", default: false },
+        prove: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
         version: { type: "boolean", default: false },
       },
@@ -65,6 +68,7 @@ async function main(): Promise<void> {
   switch (command) {
     case "bind": {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
+      refuseOnTrial(ownVersions());
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
       return print(
@@ -83,7 +87,8 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      await run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
+      if (values.prove) await prove(paths, { proxy: values.proxy, ca: values.ca });
+      else await run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
       // All is written. What a job left behind on purpose may hold its output open, which under Wine keeps a process.
       return process.exit();
     case "network": {
@@ -101,30 +106,46 @@ async function main(): Promise<void> {
   }
 }
 
+const ownVersions = () => versionsOf(process.argv[1] ?? "", { platform: process.platform });
+const serviceLog = () => openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+
 async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
-  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
-  const state = State.open(paths.state);
-  try {
+  const log = serviceLog();
+  const versions = ownVersions();
+  refuseUnproved(versions);
+  await countedStart(versions, async () => {
     using held = new DisposableStack();
-    held.use(lockState(paths.state));
+    const { state, wasReturned } = held.use(openToServe(paths.state, versions));
     const stopping = held.use(new StopRequests(untilInputEnds));
     const machine = readMachine(now());
     const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
     const { platform } = process;
     const launcher = besideProgram(LAUNCHER);
     const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-    const self = selfUpdate(machine, () => stopping.request());
+    const restart = () => stopping.request();
+    const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
     const environment = { ...runEnvironment(paths), containment, self };
     const network = () => networkOf(paths.state, process.env, options);
     // What was typed wrongly is said at once.
     network();
     const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
     log.info({ agent: VERSION.text, state: paths.state }, "started");
+    settleVersions({ state, versions, wasReturned, log, now: now() });
     await runDaemon({ ...daemon, now, random, draw: Math.random, network, log }, stopping.signal);
     log.info("stopped");
-  } finally {
-    state.close();
-  }
+  });
+}
+
+/** For the starter: ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
+async function prove(paths: Paths, options: NetworkOptions): Promise<void> {
+  const versions = ownVersions();
+  using held = new DisposableStack();
+  const { state } = held.use(openToProve(paths.state, versions));
+  const stopping = held.use(new StopRequests(false));
+  const network = () => networkOf(paths.state, process.env, options);
+  const trial = { state, machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network };
+  await proveItself({ ...trial, now, draw: Math.random, log: serviceLog() }, stopping.signal);
+  writeProof(versions, { isWayBack: isReadableBefore(paths.state, versions) });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
@@ -139,11 +160,6 @@ async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: 
 /** The program beside this one that asks the system for its facts, as source or as a bundle. */
 function askingProgram(own: string): string {
   return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
-}
-
-function selfUpdate(machine: Machine, restart: () => void): SelfUpdate {
-  const versions = versionsOf(process.argv[1] ?? "", { platform: process.platform });
-  return { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
 }
 
 function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment" | "self"> {

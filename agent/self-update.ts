@@ -4,7 +4,7 @@ import { Platform } from "../protocol/platform.ts";
 import { refuse } from "../protocol/refusal.ts";
 import type { ReleaseKeys } from "../protocol/release.ts";
 import type { UpdateBody } from "../protocol/update-body.ts";
-import { canUpdate, isOnTrial, type Versions } from "./versions.ts";
+import { canUpdate, type Versions } from "./versions.ts";
 
 export type SelfUpdate = {
   readonly keys: ReleaseKeys;
@@ -31,5 +31,4 @@ export function checkUpdate(body: UpdateBody, { keys, platform, versions }: Self
   judgeUpdate(body, { keys, platform, running: versions.running });
   const able = canUpdate(versions);
   if (!able.can) throw refuse("update-place", able.why);
-  if (isOnTrial(versions)) throw refuse("update-place", `${versions.running} is itself on trial`);
 }

@@ -12,7 +12,7 @@ import type { Answer } from "./outbox.ts";
 import type { EndCause, RunEnvironment } from "./run/run-job.ts";
 import { SealedFiles } from "./sealed-files.ts";
 import { unpackUpdate } from "./unpack-update.ts";
-import { askedTrial, beginTrial, cleanUp, makeIncoming, trialOf, type Versions } from "./versions.ts";
+import { askedTrial, beginTrial, makeIncoming, trialOf, type Versions } from "./versions.ts";
 
 //   begun --> unpacked --> on trial --> the process ends --> proved, or failed and the former version runs
 //     |___________________|    a crash before the trial: `lost`, and nothing was changed
@@ -34,11 +34,6 @@ export class SelfUpdates {
   /** What is being updated by; it counts as being done until `done`. */
   get job(): string | undefined {
     return this.#doing?.job;
-  }
-
-  /** After a start: what was unpacked and never came to a trial is removed. */
-  recover(): void {
-    cleanUp(this.#environment.self.versions);
   }
 
   /**
@@ -68,7 +63,10 @@ export class SelfUpdates {
     return undefined;
   }
 
-  /** What became of a job that was under way, where it was an update that came to a trial. */
+  /**
+   * What became of a job that was under way, where it was an update that came to a trial. `on-trial` is left to the next start: the starter
+   * could not write, and so did not try it.
+   */
   after({ job, statement, startedAt }: StartedJob): Answer | "on-trial" | undefined {
     const { versions } = this.#environment.self;
     const became = trialOf(versions, job);
@@ -77,7 +75,6 @@ export class SelfUpdates {
       case "unknown":
         return undefined;
       case "on-trial":
-        this.#doing = doing;
         return "on-trial";
       case "proved":
         return answerOf(doing, { type: "updated", version: askedTrial(versions)?.version ?? versions.running });
@@ -93,12 +90,6 @@ export class SelfUpdates {
       default:
         throw new Error(`internal error: no answer for ${JSON.stringify(became satisfies never)}`);
     }
-  }
-
-  /** The version that runs has proved itself. Answers the update that brought it, if one waits for this. */
-  proved(): Answer | undefined {
-    const { versions } = this.#environment.self;
-    return this.#doing && answerOf(this.#doing, { type: "updated", version: versions.running });
   }
 
   /** It has its receipt. */

@@ -122,8 +122,8 @@ export function prove(versions: Versions, { isWayBack }: { readonly isWayBack: b
 }
 
 /** A version that serves is no version that fails to start: the starter counts anew. */
-export function forgetStarts(versions: Versions): void {
-  rmSync(join(versions.folder, "starts"), { force: true });
+export function forgetStarts({ isUpdated, folder }: Versions): void {
+  if (isUpdated) rmSync(join(folder, "starts"), { force: true });
 }
 
 /** What became of the trial of this job. */
@@ -145,21 +145,31 @@ export function askedTrial(versions: Versions): { readonly version: string; read
 /** Removes versions that nothing leads to any more. Keeps the one that runs, the one before it, and one that is being tried. */
 export function cleanUp(versions: Versions): void {
   const { folder, running } = versions;
-  const { packaged, current, back, trial } = seeVersions(versions);
   if (strangersIn(versions).length > 0) return;
-  // Where the package is newer, nothing leads to what came before it.
-  if (packaged !== undefined && current !== undefined && !isNewer(current, packaged))
-    for (const name of ["current", "back", "starts"]) remove(versions, name);
+  dropOvertaken(versions);
+  const { current, back, trial } = seeVersions(versions);
   const kept = new Set([running, current, back, trial?.version]);
   for (const name of namesIn(folder))
     if (isRelease(name.replace(/\.new$/, "")) && !kept.has(name))
       rmSync(join(folder, name), { recursive: true, force: true });
 }
 
+/** Where the package is newer, nothing leads to what came before it. */
+function dropOvertaken(versions: Versions): void {
+  const { packaged, current } = seeVersions(versions);
+  if (packaged === undefined || current === undefined || isNewer(current, packaged)) return;
+  for (const name of ["current", "back", "starts"]) remove(versions, name);
+}
+
 /** Throws `update-on-trial` where an update is being tried: until it is decided, nothing but it may change the state. */
 export function refuseOnTrial(versions: Versions): void {
   const { trial } = seeVersions(versions);
   if (trial !== undefined) throw new AgentFault("update-on-trial", `version ${trial.version}`);
+}
+
+/** Throws `trial-unproved` where this process is on trial: nothing is served before the proof. */
+export function refuseUnproved(versions: Versions): void {
+  if (isOnTrial(versions)) throw new AgentFault("trial-unproved", "run without --prove, as the starter has it");
 }
 
 /** What the folder of versions says. Nothing of it where others than the owner of PROGRAM may write there. */

@@ -39,21 +39,10 @@ describe("an update", () => {
   it("is answered by the new version, once that has proved itself", async () => {
     const { disk, acme } = await onTrial();
     const next = agentOn(disk, acme, { running: "0.2.0" });
-    await next.jobs.recover();
-    expect(next.outcomes()).toEqual([]);
     prove(next.versions, { isWayBack: true });
-    next.jobs.proved();
-    next.jobs.proved();
-    expect(next.outcomes()).toEqual([{ type: "updated", version: "0.2.0" }]);
-  });
-
-  it("is answered at the next start where the new version was cut off between its proof and the answer", async () => {
-    const { disk, acme } = await onTrial();
-    const cut = agentOn(disk, acme, { running: "0.2.0" });
-    await cut.jobs.recover();
-    prove(cut.versions, { isWayBack: true });
-    const next = agentOn(disk, acme, { running: "0.2.0" });
     await next.jobs.recover();
+    const again = agentOn(disk, acme, { running: "0.2.0" });
+    await again.jobs.recover();
     expect(next.outcomes()).toEqual([{ type: "updated", version: "0.2.0" }]);
   });
 
@@ -68,19 +57,16 @@ describe("an update", () => {
     expect(again.outcomes()).toHaveLength(1);
   });
 
-  it("keeps other jobs waiting while its version is on trial", async () => {
-    const { disk, acme, device, give } = await onTrial();
-    const next = agentOn(disk, acme, { running: "0.2.0" });
-    await next.jobs.recover();
-    expect(give(next.jobs, jobFor({ tenant: acme, devices: [device], word: "echo" }))).toEqual({ type: "taken" });
-    expect(next.outcomes()).toEqual([]);
-    prove(next.versions, { isWayBack: true });
-    next.jobs.proved();
-    await next.answered(2);
-    expect(next.outcomes()).toEqual([
-      { type: "updated", version: "0.2.0" },
-      { type: "exited", code: 0 },
-    ]);
+  it("is left to a later start where the starter could not begin its trial", async () => {
+    const { disk, acme } = await onTrial();
+    const former = agentOn(disk, acme);
+    await former.jobs.recover();
+    expect([former.outcomes(), inVersions(disk, "trial")]).toEqual([[], "0.2.0 0"]);
+    await former.jobs.stop("agent-stop");
+    giveUp(disk);
+    const later = agentOn(disk, acme);
+    await later.jobs.recover();
+    expect(later.outcomes()).toMatchObject([{ type: "rolled-back" }]);
   });
 
   it("that comes again after it was answered is not done again", async () => {
@@ -118,11 +104,8 @@ describe("an update", () => {
     for (const { point, at } of cuts.filter(({ point: name }) => name.startsWith("after") || !name.includes("job"))) {
       const isTried = inVersions(at, "trial") !== undefined;
       const next = agentOn(at, acme, { running: isTried ? "0.2.0" : "0.1.0" });
+      if (isTried) prove(next.versions, { isWayBack: true });
       await next.jobs.recover();
-      if (isTried) {
-        prove(next.versions, { isWayBack: true });
-        next.jobs.proved();
-      }
       const isWaiting = point === "after accept job";
       if (isWaiting) await next.handedOver();
       const expected = isWaiting ? [] : [isTried ? { type: "updated", version: "0.2.0" } : { type: "lost" }];
@@ -233,9 +216,8 @@ describe("an update's turn", () => {
     const { disk, acme, give, update } = await onTrial();
     const second = update("second");
     const next = agentOn(disk, acme, { running: "0.2.0" });
-    await next.jobs.recover();
     prove(next.versions, { isWayBack: true });
-    next.jobs.proved();
+    await next.jobs.recover();
     give(next.jobs, second);
     expect(next.outcomes()).toMatchObject([{ type: "updated" }, { type: "refused", code: "update-older" }]);
   });
