@@ -7,6 +7,7 @@ import { composeFor } from "../compose-for.ts";
 import type { ComposedJob, WorkFields } from "../compose-job.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
 import { leftOutLines, planLines, planUpdate, splitPlan, type UpdateGroup, type UpdatePlan } from "../plan-update.ts";
+import { endingView } from "../present/ending-view.ts";
 import { openRelease, type ReleaseFolder, sealReleased } from "../release-folder.ts";
 import { pinnedKeys } from "../release-keys.ts";
 import { sendJobs, type WaitOptions } from "../send-and-wait.ts";
@@ -105,6 +106,7 @@ async function sendStep(unlocked: Unlocked, { from, groups, files, options }: St
     title: `update to ${version}`,
     outputBytes: 0,
     options,
+    viewOf: endingView,
     json: { version, before: groups.flatMap(beforeJson) },
   });
 }
