@@ -151,7 +151,15 @@ async function prove(paths: Paths, options: NetworkOptions): Promise<void> {
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
-  const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };
+  const options = {
+    paths,
+    machine: readMachine(now()),
+    agent: VERSION.text,
+    versions: ownVersions(),
+    env: process.env,
+    interpreters,
+    now,
+  };
   const { text, isWell } = await doctorCommand({ ...options, json, bundle });
   print(text);
   if (!isWell) process.exitCode = 1;
