@@ -1,5 +1,4 @@
-// How `npm run test:wine` runs: jobs on Windows and the installer, under Wine. The installer's file is not among the suites that run
-// with every change: Wine has failed one of its tests once in some runs, for a reason that is not known.
+// How `npm run test:wine` runs: jobs on Windows and the installer, under Wine.
 import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./test/reporter.ts";
 

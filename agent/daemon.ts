@@ -13,6 +13,7 @@ import type { Network } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import { writePublicStatus } from "./public-status.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
+import type { Supervisor } from "./supervisor.ts";
 import { Tenure } from "./tenure.ts";
 import type { State } from "./state.ts";
 
@@ -29,6 +30,8 @@ export type DaemonOptions = {
   readonly draw: () => number;
   /** How relays are reached, asked at each dial. */
   readonly network: () => Network;
+  /** Who is told how the agent stands. */
+  readonly supervisor: Supervisor;
   readonly log: Logger;
 };
 
@@ -46,7 +49,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
   state.write("stop", () => append(state, now(), { type: "stopped" }));
 }
 
-async function untilBound({ paths, state, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
+async function untilBound({ paths, state, supervisor, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
   log.info("this device has no owner yet; waiting to be bound");
   const changed = Promise.withResolvers<void>();
   using watching = new DisposableStack();
@@ -54,6 +57,8 @@ async function untilBound({ paths, state, log }: DaemonOptions, signal: AbortSig
   // Bound between our look and the watch: then there is nothing to wait for.
   if (readOwner(state) !== undefined || signal.aborted) return;
   signal.addEventListener("abort", () => changed.resolve(), { once: true });
+  supervisor.says("this device has no owner yet; waiting to be bound");
+  supervisor.ready();
   await changed.promise;
 }
 

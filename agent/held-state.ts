@@ -4,7 +4,7 @@ import { append } from "./journal.ts";
 import { lockState } from "./lock.ts";
 import { textOf } from "./row.ts";
 import { makeStateFolder, State } from "./state.ts";
-import { copyState, dropCopies, hasCopy, returnState } from "./state-copy.ts";
+import { copyState, dropCopies, returnState } from "./state-copy.ts";
 import { askedTrial, seeVersions, type Versions } from "./versions.ts";
 
 export type HeldState = Disposable & { readonly state: State; readonly wasReturned: boolean };
@@ -26,11 +26,6 @@ export function openToProve(folder: string, versions: Versions): HeldState {
     const copy = () => copyState(folder, versions.running);
     return { state: State.open(folder, undefined, copy), wasReturned: false };
   });
-}
-
-/** Whether the version before can read the state as it is now. */
-export function isReadableBefore(folder: string, versions: Versions): boolean {
-  return !hasCopy(folder, versions.running);
 }
 
 /** Writes down once that a version was tried and given up. */

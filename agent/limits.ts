@@ -130,6 +130,12 @@ export const MAX_LOOK_MS = 3_600_000;
 export const MAX_EXPIRED_AT_ONCE = 256;
 /** On a full disk, a receipt that could not be written is tried again after this. */
 export const DISK_RETRY_MS = 5_000;
+/** A line of `systemctl status`. */
+export const SERVICE_WORDS_CHARS = 300;
+/** An agent that cannot serve ends this long after it said why: its service manager starts it again within seconds. */
+export const CANNOT_SERVE_WAIT_MS = 30_000;
+/** Meanwhile it looks this often whether somebody has bound the device. */
+export const CANNOT_SERVE_LOOK_MS = 500;
 /** How long another writer (bind beside run) may hold the database. */
 export const DATABASE_WAIT_MS = 5_000;
 /** A version on trial that has found no relay in this time has failed: a network that comes up late is there by then. */

@@ -1,22 +1,19 @@
-// The agent's program: reads the command line, the clock and the machine, and hands them on.
+// The agent's program: reads the command line, the clock and the machine, and hands them on. What one command alone needs is loaded
+// by it: the daemon would carry the others' modules in memory for as long as it runs.
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Logger } from "pino";
 import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
-import { bindCommand, journalCommand, networkCommand, statusCommand } from "./commands.ts";
-import { runDaemon } from "./daemon.ts";
-import { doctorCommand } from "./doctor-command.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { isReadableBefore, openToProve, openToServe } from "./held-state.ts";
+import { openToServe } from "./held-state.ts";
 import { TRIAL_CONNECT_MS } from "./limits.ts";
-import { openLog } from "./log.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
-import { proveItself } from "./prove.ts";
 import { pinnedKeys } from "./release-keys.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
@@ -26,8 +23,10 @@ import type { RunEnvironment } from "./run/run-job.ts";
 import { builtPlatform } from "./self-update.ts";
 import { countedStart, settleVersions } from "./serve-version.ts";
 import { StopRequests } from "./stop-requests.ts";
+import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./supervisor.ts";
+import { superviseRun } from "./supervise-run.ts";
 import { VERSION } from "./version.ts";
-import { prove as writeProof, refuseOnTrial, refuseUnproved, versionsOf } from "./versions.ts";
+import { isOnTrial, refuseOnTrial, versionsOf } from "./versions.ts";
 
 const now = () => Date.now();
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
@@ -71,6 +70,7 @@ async function main(): Promise<void> {
       refuseOnTrial(ownVersions());
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
+      const { bindCommand } = await import("./commands.ts");
       return print(
         await bindCommand({
           paths,
@@ -87,18 +87,26 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      if (values.prove) await prove(paths, { proxy: values.proxy, ca: values.ca });
-      else await run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
+      await run(
+        paths,
+        { proxy: values.proxy, ca: values.ca },
+        { untilInputEnds: values["until-input-ends"], prove: values.prove },
+      );
       // All is written. What a job left behind on purpose may hold its output open, which under Wine keeps a process.
       return process.exit();
     case "network": {
       const { proxy, ca, json } = values;
+      const { networkCommand } = await import("./commands.ts");
       return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
     }
-    case "status":
+    case "status": {
+      const { statusCommand } = await import("./commands.ts");
       return print(statusCommand({ paths, json: values.json, now: now() }));
-    case "journal":
+    }
+    case "journal": {
+      const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
+    }
     case "doctor":
       return doctor(paths, values);
     default:
@@ -107,48 +115,68 @@ async function main(): Promise<void> {
 }
 
 const ownVersions = () => versionsOf(process.argv[1] ?? "", { platform: process.platform });
-const serviceLog = () => openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
 
-async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
-  const log = serviceLog();
-  const versions = ownVersions();
-  refuseUnproved(versions);
-  await countedStart(versions, async () => {
-    using held = new DisposableStack();
-    const { state, wasReturned } = held.use(openToServe(paths.state, versions));
-    const stopping = held.use(new StopRequests(untilInputEnds));
-    const machine = readMachine(now());
-    const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
-    const { platform } = process;
-    const launcher = besideProgram(LAUNCHER);
-    const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-    const restart = () => stopping.request();
-    const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
-    const environment = { ...runEnvironment(paths), containment, self };
-    const network = () => networkOf(paths.state, process.env, options);
-    // What was typed wrongly is said at once.
-    network();
-    const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
-    log.info({ agent: VERSION.text, state: paths.state }, "started");
-    settleVersions({ state, versions, wasReturned, log, now: now() });
-    await runDaemon({ ...daemon, now, random, draw: Math.random, network, log }, stopping.signal);
-    log.info("stopped");
-  });
+type Serving = {
+  readonly options: NetworkOptions;
+  readonly supervisor: Supervisor;
+  readonly stopping: AbortSignal;
+  /** Ends this process in good order, for another version to be started. */
+  readonly restart: () => void;
+  readonly log: Logger;
+};
+
+async function run(
+  paths: Paths,
+  options: NetworkOptions,
+  given: { untilInputEnds: boolean; prove: boolean },
+): Promise<void> {
+  const { openLog } = await import("./log.ts");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  const address = takeSupervisorAddress(process.env, process.pid);
+  using stopping = new StopRequests(given.untilInputEnds);
+  const isTried = isOnTrial(ownVersions());
+  if (given.prove && !isTried) throw new AgentFault("misuse", "--prove is for a version that is on trial");
+  // Nothing is served before the proof, whoever started us.
+  if (isTried) await prove(paths, { options, stopping: stopping.signal, log });
+  if (given.prove) return;
+  using supervisor = openSupervisor(address);
+  const restart = () => stopping.request();
+  const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, restart, log });
+  await countedStart(ownVersions(), () => superviseRun(serve, { supervisor, stopping: stopping.signal, paths }));
 }
 
-/** For the starter: ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
-async function prove(paths: Paths, options: NetworkOptions): Promise<void> {
-  const versions = ownVersions();
-  using held = new DisposableStack();
-  const { state } = held.use(openToProve(paths.state, versions));
-  const stopping = held.use(new StopRequests(false));
+/** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
+async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor" | "restart">): Promise<void> {
+  const { proveVersion } = await import("./prove.ts");
   const network = () => networkOf(paths.state, process.env, options);
-  const trial = { state, machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network };
-  await proveItself({ ...trial, now, draw: Math.random, log: serviceLog() }, stopping.signal);
-  writeProof(versions, { isWayBack: isReadableBefore(paths.state, versions) });
+  const trial = { machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network, now, draw: Math.random, log };
+  await proveVersion(paths.state, ownVersions(), trial, stopping);
+}
+
+async function serveState(paths: Paths, { options, supervisor, stopping, restart, log }: Serving): Promise<void> {
+  const { runDaemon } = await import("./daemon.ts");
+  const versions = ownVersions();
+  using held = openToServe(paths.state, versions);
+  const { state, wasReturned } = held;
+  const machine = readMachine(now());
+  const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
+  const { platform } = process;
+  const launcher = besideProgram(LAUNCHER);
+  const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
+  const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
+  const environment = { ...runEnvironment(paths), containment, self };
+  const network = () => networkOf(paths.state, process.env, options);
+  // What was typed wrongly is said at once.
+  network();
+  const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
+  log.info({ agent: VERSION.text, state: paths.state }, "started");
+  settleVersions({ state, versions, wasReturned, log, now: now() });
+  await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
+  log.info("stopped");
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
+  const { doctorCommand } = await import("./doctor-command.ts");
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
   const options = {

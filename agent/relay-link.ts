@@ -12,6 +12,8 @@ export type LinkEvents = {
   readonly onOpen: (connection: RelayConnection, welcome: Parameters<RelayEvents["onOpen"]>[0]) => void;
   readonly onFrame: (connection: RelayConnection, frame: Parameters<RelayEvents["onFrame"]>[0]) => void;
   readonly onClose: () => void;
+  /** How the connection stands, in plain words. */
+  readonly onState: (words: string) => void;
 };
 
 export type LinkOptions = {
@@ -38,11 +40,12 @@ export async function stayConnected(options: LinkOptions, signal: AbortSignal): 
   for (let attempt = 0; !signal.aborted; attempt++) {
     const relay = options.relays[attempt % options.relays.length];
     if (relay === undefined) throw new Error("internal error: an owner without relays");
-    const { openMs, code } = await connectOnce(relay, options, signal);
+    const { openMs, code, reason } = await connectOnce(relay, options, signal);
     if (signal.aborted) return;
     failures = openMs >= SETTLED_MS ? 0 : failures + 1;
     const isTurnedAway = code !== undefined && TURNED_AWAY.includes(code);
     const waitMs = isTurnedAway ? BACKOFF_REFUSED_MS * (0.5 + options.draw() / 2) : backoffMs(failures, options.draw());
+    options.events.onState(`not connected to ${relay}: ${reason}; tries again in ${Math.ceil(waitMs / 1000)} s`);
     options.log.info({ relay, waitMs: Math.round(waitMs) }, "reconnecting after a wait");
     await sleep(waitMs, undefined, { signal }).catch(ignoreAbort);
   }
@@ -52,12 +55,13 @@ async function connectOnce(
   relay: string,
   { identity, events, network, now, log }: LinkOptions,
   signal: AbortSignal,
-): Promise<{ openMs: number; code: string | undefined }> {
+): Promise<{ openMs: number; code: string | undefined; reason: string }> {
   const line = lineWhereKnown(relay, network);
   if (line instanceof AgentFault) {
     log.error({ relay, reason: line.message }, "could not connect");
-    return { openMs: 0, code: undefined };
+    return { openMs: 0, code: undefined, reason: line.message };
   }
+  events.onState(`connecting to ${relay}`);
   const closed = Promise.withResolvers<{ text: string; code?: string }>();
   let openedAt: number | undefined;
   const connection = new RelayConnection(
@@ -67,6 +71,7 @@ async function connectOnce(
       onOpen: (welcome) => {
         openedAt = now();
         log.info({ relay }, "connected");
+        events.onState(`connected to ${relay}`);
         events.onOpen(connection, welcome);
       },
       onFrame: (frame) => events.onFrame(connection, frame),
@@ -84,7 +89,7 @@ async function connectOnce(
     openedAt === undefined ? "could not connect" : "disconnected",
   );
   if (openedAt !== undefined) events.onClose();
-  return { openMs: openedAt === undefined ? 0 : now() - openedAt, code: reason.code };
+  return { openMs: openedAt === undefined ? 0 : now() - openedAt, code: reason.code, reason: reason.text };
 }
 
 /** A setting that cannot be followed is answered by waiting until somebody puts it right. */

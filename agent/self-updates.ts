@@ -11,7 +11,6 @@ import type { StartedJob } from "./ledger.ts";
 import type { Answer } from "./outbox.ts";
 import type { EndCause, RunEnvironment } from "./run/run-job.ts";
 import { SealedFiles } from "./sealed-files.ts";
-import { unpackUpdate } from "./unpack-update.ts";
 import { askedTrial, beginTrial, makeIncoming, trialOf, type Versions } from "./versions.ts";
 
 //   begun --> unpacked --> on trial --> the process ends --> proved, or failed and the former version runs
@@ -106,12 +105,14 @@ export class SelfUpdates {
     this.#ending.abort();
   }
 
-  #unpack({ job, body }: Runnable<"update">): Promise<void> {
+  async #unpack({ job, body }: Runnable<"update">): Promise<void> {
+    // Loaded when there is something to unpack: an idle agent need not hold it.
+    const { unpackUpdate } = await import("./unpack-update.ts");
     const { files, self } = this.#environment;
     const { version, platform } = body;
     const file = archiveFile(body);
     const sealed = new SealedFiles(files).pathOf(job.manifest.job, file.blob);
-    return unpackUpdate(
+    await unpackUpdate(
       { sealed, file, platform, signal: this.#ending.signal },
       { disk: self.versions.program, makeFolder: () => makeIncoming(self.versions, version) },
     );

@@ -52,6 +52,7 @@ export class Tenure {
     const leaving = new AbortController();
     await this.#jobs.recover();
     const link = this.#connect(leaving.signal);
+    this.#options.supervisor.ready();
     const errand = runFarewellErrand(this.#options, ending);
     await untilAborted(ending);
     this.#reports.end();
@@ -80,6 +81,7 @@ export class Tenure {
           onOpen: (connection, welcome) => this.#open(connection).begin(welcome),
           onFrame: (_connection, frame) => this.#session?.session.receive(frame),
           onClose: () => this.#close(),
+          onState: (words) => this.#options.supervisor.says(`${owner.keyState.name}: ${words}`),
         },
       },
       signal,

@@ -167,11 +167,6 @@ export function refuseOnTrial(versions: Versions): void {
   if (trial !== undefined) throw new AgentFault("update-on-trial", `version ${trial.version}`);
 }
 
-/** Throws `trial-unproved` where this process is on trial: nothing is served before the proof. */
-export function refuseUnproved(versions: Versions): void {
-  if (isOnTrial(versions)) throw new AgentFault("trial-unproved", "run without --prove, as the starter has it");
-}
-
 /** What the folder of versions says. Nothing of it where others than the owner of PROGRAM may write there. */
 export function seeVersions(versions: Versions): VersionsSeen {
   const strange = strangersIn(versions);

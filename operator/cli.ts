@@ -9,6 +9,7 @@ import { addScriptCommands } from "./cli-scripts.ts";
 import { addSessionCommands } from "./cli-session.ts";
 import { addStatusCommands } from "./cli-tenant.ts";
 import { addExample, type SetExitCode, withCommon, withNewKey } from "./cli-common.ts";
+import { SYSTEMS } from "./deployment/systems.ts";
 import { VERSION } from "./version.ts";
 import { count, listed, repeated } from "./quantity.ts";
 import type { World } from "./world.ts";
@@ -65,8 +66,17 @@ function addInit(cli: Command, world: World): void {
 function addPackage(cli: Command, world: World): void {
   const command = new Command("package")
     .description("Write a deployment package, which makes a device belong to this organisation.")
-    .option("--out <file>", "where to write it", "keybound-package.json")
+    .option("--out <path>", "where to write it (keybound-package.json); with --for a folder that is not there yet")
     .option("--force", "replace the file if it is there")
+    .addOption(
+      new Option(
+        "--for <system>",
+        "a folder with the release's installers, the deployment and the lines to paste",
+      ).choices([...SYSTEMS, "all"]),
+    )
+    .option("--release <dir>", "with --for: the release's folder, with its SHA256SUMS (packages beside the program)")
+    .option("--from <url>", "with --for: where new machines fetch the installers by cloud-init")
+    .option("--rebind", "with --for: lines that take devices away from another owner")
     .option("--group <group>", "put the devices into this group; may be repeated", listed)
     .option("--class <class>", "class of the devices, on which rules of who must sign may depend", "standard")
     .option("--uses <n>", "how many devices may join with it (100)", count)
@@ -75,8 +85,15 @@ function addPackage(cli: Command, world: World): void {
       new Option("--mode <mode>", "admit devices at once or each by hand").choices(["auto", "hand"]).default("auto"),
     )
     .option("--relay <url>", "the relay that devices dial, if not yours; may be repeated", repeated)
-    .action(async (options) => (await import("./commands/package.ts")).makePackage(world, options));
-  addExample(command, ["keybound package --out acme.json --group web --days 7 --uses 20"]);
+    .action(async (options) => {
+      if (options.for !== undefined) return (await import("./commands/package-folder.ts")).makeFolder(world, options);
+      const { makePackage } = await import("./commands/package.ts");
+      return makePackage(world, { ...options, out: options.out ?? "keybound-package.json" });
+    });
+  addExample(command, [
+    "keybound package --out acme.json --group web --days 7 --uses 20",
+    "keybound package --for all --group web --release dist/packages --out acme",
+  ]);
   cli.addCommand(withCommon(command, { passphrase: true }));
 }
 

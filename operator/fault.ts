@@ -293,6 +293,28 @@ export const FAULTS = {
     says: "what it would be checked against is not known here",
     hint: "run it with the home folder of an operator of that organisation",
   },
+  // The release folder
+  "release-missing": {
+    says: "the release folder is not there, or lacks an installer",
+    hint: "name a folder with the release's installers and its SHA256SUMS by --release DIR; without it, packages beside the program",
+  },
+  "release-sums": {
+    says: "the release's SHA256SUMS is missing, is not as sha256sum writes it, or lacks an installer",
+    hint: "fetch the whole release again, with its SHA256SUMS",
+  },
+  "release-changed": {
+    says: "an installer is not what the release's SHA256SUMS says",
+    hint: "it was changed or cut off: fetch the release again, and do not install this one",
+  },
+  "release-mixed": {
+    says: "the release folder has installers of more than one version",
+    hint: "keep each release in a folder of its own",
+  },
+  "release-odd": {
+    says: "something in the release folder is a link, or no file of a release",
+    hint: "copy the files themselves into the folder",
+  },
+  // The command line
   misuse: { says: "the command was not understood", hint: "keybound --help" },
 } as const satisfies Record<string, Entry>;
 

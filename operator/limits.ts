@@ -126,3 +126,11 @@ export const MAX_CHOICES = 64;
 export const MAX_PATTERN_PIECES = 64;
 /** Before an unanswered job is run again, connected devices have this long to answer its cancel: ending a tree takes seven seconds. */
 export const CANCEL_WAIT_MS = 15_000;
+/** An installer is 40 to 60 MiB, most of it Node; ten times that is something else. */
+export const MAX_INSTALLER_BYTES = 512 * 1024 * 1024;
+/** A release has some forty files; a folder with more than this is not one. */
+export const MAX_RELEASE_FILES = 1_000;
+/** A line of SHA256SUMS is about a hundred bytes. */
+export const MAX_SUMS_BYTES = 256 * 1024;
+/** Devices to be redeployed that are named; the rest is counted. */
+export const MAX_NAMED_REDEPLOYS = 20;

@@ -1,6 +1,7 @@
 // The operator's program: reads clock, environment and arguments, once, and runs the command that they name.
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
+import { isSea } from "node:sea";
 import { buildCli } from "./cli.ts";
 import { report } from "./report.ts";
 import type { World } from "./world.ts";
@@ -15,7 +16,8 @@ const world: World = {
   env: process.env,
   platform: process.platform,
   homeFolder: homedir(),
-  program: process.argv[1] ?? "",
+  // The one-file program has --disable-sigusr1 inside (scripts/package/one-file.ts), and takes no options for Node.
+  itself: isSea() ? [process.execPath] : [process.execPath, "--disable-sigusr1", process.argv[1] ?? ""],
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

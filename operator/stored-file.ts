@@ -48,8 +48,9 @@ export function isOpenToOthers(path: string, platform: NodeJS.Platform): boolean
   return platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
 }
 
-function writeSynced(path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, "wx", OWNER_ONLY);
+/** Writes a new file, of mode 0600 unless said, and has it on the disk. */
+export function writeSynced(path: string, bytes: Uint8Array, mode = OWNER_ONLY): void {
+  const fd = openSync(path, "wx", mode);
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     fsyncSync(fd);
@@ -63,7 +64,8 @@ export function syncParent(path: string): void {
   syncFolder(dirname(path));
 }
 
-function syncFolder(folder: string): void {
+/** Has the names in a folder on the disk. */
+export function syncFolder(folder: string): void {
   // Windows has no sync of a folder: a rename there is on disk when its journal is.
   if (process.platform === "win32") return;
   const fd = openSync(folder, "r");

@@ -11,8 +11,8 @@ export type World = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
   readonly homeFolder: string;
-  /** The program's own main file, to start it anew; absent where commands are called by another program. */
-  readonly program?: string;
+  /** The words that start this program anew; absent where commands are called by another program. */
+  readonly itself?: readonly [file: string, ...args: string[]];
   readonly stdin: Readable & { readonly isTTY?: boolean };
   /** Results only. */
   readonly stdout: Output;

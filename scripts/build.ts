@@ -4,7 +4,7 @@ import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { releaseKeysPlugin } from "./pinned-keys.ts";
-import { buildLauncher, COMPILER_HINT, LAUNCHER } from "./windows-launcher.ts";
+import { buildLauncher, COMPILER_TOOLS, LAUNCHER } from "./package/windows/programs.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -45,7 +45,10 @@ async function bundlePrograms(): Promise<void> {
     await say(name);
   }
   if (buildLauncher(DIST)) await say(LAUNCHER);
-  else console.log(`no dist/${LAUNCHER}, which the agent needs on Windows: ${COMPILER_HINT}`);
+  else
+    console.log(
+      `no dist/${LAUNCHER}, which the agent needs on Windows: apt-get install ${Object.values(COMPILER_TOOLS).join(" ")}`,
+    );
 }
 
 async function say(name: string): Promise<void> {

@@ -13,16 +13,18 @@ export type ProgramAnswer =
 export type Question = {
   readonly path: string;
   readonly args: readonly string[];
+  /** Besides `LC_ALL`. */
+  readonly env?: Readonly<Record<string, string>>;
   /** When it aborts, the program is killed. */
   readonly until: AbortSignal;
 };
 
 /** Does not reject. */
-export function askProgram({ path, args, until }: Question): Promise<ProgramAnswer> {
+export function askProgram({ path, args, env = {}, until }: Question): Promise<ProgramAnswer> {
   const { promise, resolve } = Promise.withResolvers<ProgramAnswer>();
   const options = {
     cwd: "/",
-    env: { LC_ALL: "C" },
+    env: { LC_ALL: "C", ...env },
     encoding: "utf8",
     killSignal: "SIGKILL",
     maxBuffer: MAX_ANSWER_BYTES,

@@ -41,6 +41,45 @@ export function openLibc(): Libc | undefined {
   };
 }
 
+// sys/socket.h of Linux, the same on x86-64 and arm64.
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const MSG_NOSIGNAL_DONTWAIT = 0x4000 | 0x40;
+
+export type SendDatagram = (message: Uint8Array) => boolean;
+
+/**
+ * Sends datagrams to a unix socket by its path, or its abstract name after an `@`. Each answers whether the system took it; none
+ * waits. `undefined` where this Node has no `node:ffi`, or the system has no socket left.
+ */
+export function openDatagrams(address: string): SendDatagram | undefined {
+  const functions = process.platform === "linux" ? socketFunctions() : undefined;
+  const socket = functions?.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0) ?? -1;
+  if (functions === undefined || socket < 0) return undefined;
+  const to = socketAddress(address);
+  return (message) =>
+    functions.sendto(socket, message, BigInt(message.length), MSG_NOSIGNAL_DONTWAIT, to, to.length) ===
+    BigInt(message.length);
+}
+
+/** unix(7): a path ends with a zero, an abstract name begins with one and ends with the address. */
+function socketAddress(address: string): Uint8Array {
+  const path = address.startsWith("@") ? `\0${address.slice(1)}` : `${address}\0`;
+  return Buffer.concat([Buffer.from(new Uint16Array([AF_UNIX]).buffer), Buffer.from(path)]);
+}
+
+function socketFunctions() {
+  try {
+    return process.getBuiltinModule("node:ffi").dlopen(null, {
+      socket: { arguments: ["i32", "i32", "i32"], return: "i32" },
+      sendto: { arguments: ["i32", "pointer", "u64", "i32", "pointer", "u32"], return: "i64" },
+    }).functions;
+  } catch {
+    // As below.
+    return undefined;
+  }
+}
+
 // Asked for at run time: loading `node:ffi` says on stderr that it is experimental, which no other command shall.
 function libraryFunctions() {
   try {

@@ -17,7 +17,7 @@ import { ago } from "../present/time.ts";
 import { openSession, type Session } from "../session.ts";
 import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock.ts";
 import type { World } from "../world.ts";
-import { word } from "./package.ts";
+import { word } from "../deployment/terms.ts";
 
 export type ListOptions = CommonOptions & { readonly pending?: boolean };
 

@@ -12,7 +12,7 @@ import { table } from "../present/table.ts";
 import { openSession } from "../session.ts";
 import { openUnlocked, sendCheckpoint } from "../unlock.ts";
 import type { World } from "../world.ts";
-import { word } from "./package.ts";
+import { word } from "../deployment/terms.ts";
 
 export async function groups(world: World, options: CommonOptions): Promise<void> {
   using desk = openDesk(world, options);

@@ -17,7 +17,7 @@ export type HolderPlace = {
 };
 
 /** What finding and starting a holder needs of the world. */
-export type HolderWorld = Pick<World, "env" | "platform" | "program">;
+export type HolderWorld = Pick<World, "env" | "platform" | "itself">;
 
 /** The place that belongs to this home. The name in it is made from the home's path, so that two homes do not meet. */
 export function holderPlace(home: string, { env, platform }: HolderWorld): HolderPlace {

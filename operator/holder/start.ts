@@ -39,10 +39,11 @@ export async function startHolder(
 }
 
 /** Nothing of our environment, arguments or terminal goes with it. No signal opens a debugger in it. */
-function spawnHolder({ program, env }: HolderWorld): ChildProcess {
-  if (program === undefined) throw new Fault("holder-failed", "only the program itself starts one");
+function spawnHolder({ itself, env }: HolderWorld): ChildProcess {
+  if (itself === undefined) throw new Fault("holder-failed", "only the program itself starts one");
+  const [file, ...args] = itself;
   const { SystemRoot } = env;
-  return spawn(process.execPath, ["--disable-sigusr1", program, "hold"], {
+  return spawn(file, [...args, "hold"], {
     detached: true,
     windowsHide: true,
     cwd: "/",

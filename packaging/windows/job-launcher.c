@@ -265,6 +265,8 @@ static void run_in_turn(const HANDLE threads[MAX_SESSIONS]) {
 }
 
 int wmain(int count, WCHAR **words) {
+  // Nothing is loaded from where we are started, or from the search path.
+  SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (count == 3 && wcscmp(words[1], L"private") == 0) return make_private(words[2]);
   if (count == 3 && wcscmp(words[1], MAKE_JOB) == 0) return make_job(words[2]);
   commands = (HANDLE)_get_osfhandle(COMMANDS);

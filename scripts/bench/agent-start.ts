@@ -1,4 +1,5 @@
 /** From the spawn of an agent to its being online, with and without a compile cache. */
+import { AGENT_ENVIRONMENT } from "../package/agent-flags.ts";
 import { inMs, median, type Report, times } from "./numbers.ts";
 import { Program, runToEnd, timeToOutput } from "./programs.ts";
 import { type Bench, Stage } from "./stage.ts";
@@ -12,12 +13,12 @@ export async function agentStart(bench: Bench): Promise<Report> {
   const server = stage.own(new Program([echoServer], { log: stage.path("echo.log") }));
   const [, url = ""] = await server.line(/^echo at (\S+)$/m);
   const idle = [idleNode, url, stage.path("idle.db")];
-  const cache = { NODE_COMPILE_CACHE: stage.path("compile-cache") };
+  const cache = { ...AGENT_ENVIRONMENT, NODE_COMPILE_CACHE: stage.path("compile-cache") };
   const took = { plain: numbers(), cached: numbers(), idle: numbers(), node: numbers() };
   // The first round enrols the device and fills the caches.
   for (let n = 0; n <= ROUNDS; n++) {
     const keep = (into: number[], ms: number) => void (n > 0 && into.push(ms));
-    keep(took.plain, await timeToOutput(agent, '"connected"'));
+    keep(took.plain, await timeToOutput(agent, '"connected"', AGENT_ENVIRONMENT));
     keep(took.cached, await timeToOutput(agent, '"connected"', cache));
     keep(took.idle, await timeToOutput(idle, "connected"));
     keep(took.node, (await runToEnd(["-e", "0"])).ms);

@@ -8,6 +8,7 @@ import { runDaemon } from "../../agent/daemon.ts";
 import { DIRECTLY } from "../../agent/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { State } from "../../agent/state.ts";
+import { UNSUPERVISED } from "../../agent/supervisor.ts";
 import { readPackage } from "../../protocol/deployment.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { AGENT, environmentIn, MACHINE } from "../../test/agent/machine.ts";
@@ -58,6 +59,7 @@ function optionsOf(path: string, state: State) {
     random,
     draw: Math.random,
     network: () => DIRECTLY,
+    supervisor: UNSUPERVISED,
     log: pino({ level: "silent" }),
   };
 }

@@ -17,6 +17,7 @@ import { load } from "./load.ts";
 import { longLog } from "./long-log.ts";
 import { manyJobs } from "./many-jobs.ts";
 import { asMarkdown, digits } from "./numbers.ts";
+import { oneFile } from "./one-file.ts";
 import { killAll } from "./programs.ts";
 import { relayLoad } from "./relay-load.ts";
 import { stream } from "./stream.ts";
@@ -33,6 +34,7 @@ const benchmarks = {
   stream,
   turns,
   load,
+  onefile: oneFile,
 } as const;
 
 async function main(names: readonly string[]): Promise<void> {

@@ -6,6 +6,7 @@ import { openDesk } from "../../operator/desk.ts";
 import { openUnlocked, type Unlocked } from "../../operator/unlock.ts";
 import type { World } from "../../operator/world.ts";
 import type { Bundles } from "./bundles.ts";
+import { AGENT_ENVIRONMENT, AGENT_FLAGS } from "../package/agent-flags.ts";
 import { type Environment, Program, type Ran, runToEnd } from "./programs.ts";
 
 /** What every benchmark is given: the bundles, a world for operator modules, and a folder of its own. */
@@ -77,17 +78,18 @@ export class Stage implements AsyncDisposable {
     return relay;
   }
 
-  /** Arguments that run an agent, which is bound first. */
+  /** Arguments that run an agent as its service does, which is bound first. */
   async boundAgent(name: string): Promise<readonly string[]> {
     const state = this.path(name);
     mkdirSync(state, { mode: 0o700 });
     await runToEnd([this.bench.bundles.agent, "bind", this.package, "--state", state]);
-    return [this.bench.bundles.agent, "run", "--state", state];
+    return [...AGENT_FLAGS, this.bench.bundles.agent, "run", "--state", state];
   }
 
   /** A real agent, running and enrolled. */
   async agent(name: string): Promise<Program> {
-    const agent = this.#owned.use(new Program(await this.boundAgent(name), { log: this.path(`${name}.log`) }));
+    const args = await this.boundAgent(name);
+    const agent = this.#owned.use(new Program(args, { log: this.path(`${name}.log`), env: AGENT_ENVIRONMENT }));
     await agent.line(/"enrolment sent"/);
     return agent;
   }

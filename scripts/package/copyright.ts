@@ -8,14 +8,16 @@ const ROOT = join(import.meta.dirname, "../..");
 /** Throws where a bundled package comes without the text of its licence. */
 export function copyrightText(bundled: readonly Locked[], nodesLicence: string): string {
   const ours = part("Keybound (Apache-2.0)", readFileSync(join(ROOT, "LICENSE"), "utf8"));
-  const theirs = bundled.map(({ name, version, license }) => part(`${name} ${version} (${license})`, licenceOf(name)));
+  const theirs = bundled.map(({ name, version, license, place }) =>
+    part(`${name} ${version} (${license})`, licenceOf(place)),
+  );
   return [ours, ...theirs, part("Node.js and what it contains", nodesLicence)].join("\n");
 }
 
-function licenceOf(name: string): string {
-  const folder = join(ROOT, "node_modules", name);
+function licenceOf(place: string): string {
+  const folder = join(ROOT, "node_modules", place);
   const [file] = globSync("{LICENSE,LICENCE,license,COPYING}*", { cwd: folder }).toSorted();
-  if (file === undefined) throw new Error(`${name} has no licence file`);
+  if (file === undefined) throw new Error(`${place} has no licence file`);
   return readFileSync(join(folder, file), "utf8");
 }
 

@@ -1,5 +1,4 @@
 /** Makes the Linux packages of the agent, .deb and .rpm, each with its list of contents beside it. */
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { layOut } from "./payload.ts";
 import { makeRpm } from "./rpm.ts";
 import { bringRuntime } from "./runtime.ts";
 import { writeSbom } from "./sbom.ts";
+import { needTools } from "./tools.ts";
 
 /** Each processor's name in Node's words, Debian's and rpm's. */
 export const LINUX = {
@@ -31,7 +31,7 @@ export async function makeLinuxPackages({
   epochS,
   folder,
 }: LinuxOptions): Promise<readonly string[]> {
-  needTools();
+  needTools({ "dpkg-deb": "dpkg", rpmbuild: "rpm" });
   const { runtime, deb, rpm } = LINUX[processor];
   const work = mkdtempSync(join(tmpdir(), "keybound-package-"));
   mkdirSync(folder, { recursive: true });
@@ -49,10 +49,4 @@ export async function makeLinuxPackages({
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function needTools(): void {
-  for (const [tool, from] of Object.entries({ "dpkg-deb": "dpkg", rpmbuild: "rpm" }))
-    if (spawnSync(tool, ["--version"], { stdio: "ignore" }).error !== undefined)
-      throw new Error(`${tool} is not installed\nhint: apt-get install ${from}`);
 }

@@ -3,6 +3,8 @@ import lockfile from "../../package-lock.json" with { type: "json" };
 
 export type Locked = {
   readonly name: string;
+  /** Where it is below node_modules: its name, or that of a package which has its own version of it, and so on. */
+  readonly place: string;
   readonly version: string;
   /** `sha512-` and the hash of the archive in base64. */
   readonly integrity: string;
@@ -12,22 +14,22 @@ export type Locked = {
 const PACKAGES: Readonly<Record<string, object | undefined>> = lockfile.packages;
 
 /** The package at this place in node_modules. Throws where the lockfile does not have it whole. */
-export function locked(name: string): Locked {
-  const entry = PACKAGES[`node_modules/${name}`];
+export function locked(place: string): Locked {
+  const entry = PACKAGES[`node_modules/${place}`];
   const text = (key: string) => {
     const value: unknown = entry === undefined ? undefined : Reflect.get(entry, key);
-    if (typeof value !== "string") throw new Error(`package-lock.json has no ${key} of ${name}`);
+    if (typeof value !== "string") throw new Error(`package-lock.json has no ${key} of ${place}`);
     return value;
   };
-  return { name, version: text("version"), integrity: text("integrity"), license: text("license") };
+  const name = place.replace(/^.*node_modules\//, "");
+  return { name, place, version: text("version"), integrity: text("integrity"), license: text("license") };
 }
 
-/** The packages that these sources came from, once each and in order. */
+/** The packages that these sources came from, each version once and in order. */
 export function packagesOf(sources: readonly string[]): readonly Locked[] {
-  const names = sources.flatMap(
-    (path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!node_modules\/)/.exec(path)?.[1] ?? [],
+  const places = sources.flatMap(
+    (path) => /^node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
   );
-  const nested = sources.filter((path) => path.split("node_modules/").length > 2);
-  if (nested.length > 0) throw new Error(`internal error: two versions of a package are bundled: ${nested.join(", ")}`);
-  return [...new Set(names)].toSorted().map(locked);
+  const found = [...new Set(places)].toSorted().map(locked);
+  return [...new Map(found.map((one) => [`${one.name}@${one.version}`, one])).values()];
 }

@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { type DaemonOptions, runDaemon } from "../../agent/daemon.ts";
 import { DIRECTLY } from "../../agent/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { UNSUPERVISED } from "../../agent/supervisor.ts";
 import type { State } from "../../agent/state.ts";
 import { seeded } from "../cast/random.ts";
 import { folder, openState } from "./bound.ts";
@@ -28,6 +29,7 @@ export function daemonOptions(path: string, state: State, over: Partial<DaemonOp
     random: seeded("daemon"),
     draw: () => 0,
     network: () => DIRECTLY,
+    supervisor: UNSUPERVISED,
     log: pino({ level: "silent" }),
     ...over,
   };

@@ -5,6 +5,7 @@ import { openLog } from "../../agent/log.ts";
 import { DIRECTLY } from "../../agent/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { State } from "../../agent/state.ts";
+import { UNSUPERVISED } from "../../agent/supervisor.ts";
 import { AGENT, environmentIn, MACHINE } from "./machine.ts";
 
 const [folder, bootId] = process.argv.slice(2);
@@ -24,6 +25,7 @@ await runDaemon(
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     draw: () => 0.1,
     network: () => DIRECTLY,
+    supervisor: UNSUPERVISED,
     log: openLog("silent"),
   },
   stopping.signal,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
 import { describe, expect, it } from "vitest";
-import { journalFailure, openToProve, openToServe, isReadableBefore } from "../../agent/held-state.ts";
+import { journalFailure, openToProve, openToServe } from "../../agent/held-state.ts";
 import { readJournal } from "../../agent/journal.ts";
 import { DIRECTLY } from "../../agent/network.ts";
 import { proveItself } from "../../agent/prove.ts";
@@ -21,9 +21,9 @@ import { SmallRelay } from "./small-relay.ts";
 const TRIED = "0.2.0";
 const NEVER = new AbortController().signal;
 
-function proving(state: State, withinMs = 10_000) {
+function proving(withinMs = 10_000) {
   const log = pino({ level: "silent" });
-  return { state, machine: MACHINE, withinMs, network: () => DIRECTLY, now: () => Date.now(), draw: () => 0, log };
+  return { machine: MACHINE, withinMs, network: () => DIRECTLY, now: () => Date.now(), draw: () => 0, log };
 }
 
 describe("a version on trial", () => {
@@ -37,7 +37,7 @@ describe("a version on trial", () => {
     const { wrap, body } = job.sealedFor(device);
     relay.greeting = [[{ type: "job", job: job.job, watched: false }, [job.envelope, wrap, body]]];
     const before = readJournal(state, 100);
-    await proveItself(proving(state), NEVER);
+    await proveItself(state, proving(), NEVER);
     expect([relay.logins, relay.said]).toEqual([[device.id], []]);
     expect(readJournal(state, 100)).toEqual(before);
     expect(state.all("SELECT * FROM ledger")).toEqual([]);
@@ -46,15 +46,15 @@ describe("a version on trial", () => {
   it("has failed where no relay lets it in within its time", async () => {
     const state = openState();
     bindTo(state, new Tenant(), { deployment: { relays: ["ws://127.0.0.1:9"] } });
-    await expect(proveItself(proving(state, 200), NEVER)).rejects.toMatchObject({ code: "trial-unproved" });
+    await expect(proveItself(state, proving(200), NEVER)).rejects.toMatchObject({ code: "trial-unproved" });
   });
 
   it("has failed where it finds no owner, or the machine is another", async () => {
     const state = openState();
-    await expect(proveItself(proving(state), NEVER)).rejects.toMatchObject({ code: "not-bound" });
+    await expect(proveItself(state, proving(), NEVER)).rejects.toMatchObject({ code: "not-bound" });
     bindTo(state, new Tenant());
-    const elsewhere = { ...proving(state), machine: { ...MACHINE, machineId: "machine two" } };
-    await expect(proveItself(elsewhere, NEVER)).rejects.toMatchObject({ code: "clone" });
+    const elsewhere = { ...proving(), machine: { ...MACHINE, machineId: "machine two" } };
+    await expect(proveItself(state, elsewhere, NEVER)).rejects.toMatchObject({ code: "clone" });
   });
 
   it("copies the state before it changes the tables, for root alone, and once", () => {
@@ -65,14 +65,14 @@ describe("a version on trial", () => {
     expect(() => openToProve(path, versions)).toThrow(expect.objectContaining({ code: "state-unwritable" }));
     expect(readdirSync(path).filter((name) => name.includes("before"))).toEqual([`state.db.before-${TRIED}`]);
     expect(statSync(join(path, `state.db.before-${TRIED}`)).mode & 0o777).toBe(0o600);
-    expect(isReadableBefore(path, versions)).toBe(false);
+    expect(hasCopy(path, TRIED)).toBe(true);
   });
 
   it("copies nothing where the tables are its own", () => {
     const path = bound();
     const versions = new InstalledVersions().seenBy(TRIED);
     openToProve(path, versions)[Symbol.dispose]();
-    expect(isReadableBefore(path, versions)).toBe(true);
+    expect(hasCopy(path, TRIED)).toBe(false);
   });
 });
 

@@ -11,7 +11,6 @@ import {
   makeIncoming,
   prove,
   refuseOnTrial,
-  refuseUnproved,
   seeVersions,
   trialOf,
   type Versions,
@@ -120,7 +119,6 @@ describe("this process", () => {
     on.place("0.2.0");
     on.write("trial", "0.2.0 1\n");
     expect([isOnTrial(on.seenBy("0.2.0")), isOnTrial(on.seenBy(PACKAGED))]).toEqual([true, false]);
-    expect(() => refuseUnproved(on.seenBy("0.2.0"))).toThrow(expect.objectContaining({ code: "trial-unproved" }));
     expect(() => refuseOnTrial(on.seenBy(PACKAGED))).toThrow(expect.objectContaining({ code: "update-on-trial" }));
   });
 

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { keysOfSeeds, type OperatorSeeds } from "../../protocol/passphrase.ts";
 import { endHolder, findHolder, type Held } from "../../operator/holder/held-keys.ts";
-import { type HolderPlace, holderPlace } from "../../operator/holder/place.ts";
+import { type HolderPlace, holderPlace, type HolderWorld } from "../../operator/holder/place.ts";
 import { startHolder } from "../../operator/holder/start.ts";
 import { HOUR } from "../cast/clock.ts";
 import { seeded } from "../cast/random.ts";
@@ -38,7 +38,11 @@ export class Keeper implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "keybound-holder-"));
   readonly home = { folder: join(this.folder, "home") };
   readonly runtime = join(this.folder, "run");
-  readonly world = { env: { XDG_RUNTIME_DIR: this.runtime }, platform: process.platform, program: MAIN };
+  readonly world: HolderWorld = {
+    env: { XDG_RUNTIME_DIR: this.runtime },
+    platform: process.platform,
+    itself: [process.execPath, "--disable-sigusr1", MAIN],
+  };
 
   constructor() {
     // Others shall reach what is in it, but for the modes that the holder gives.

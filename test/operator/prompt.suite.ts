@@ -35,7 +35,7 @@ beforeAll(async () => {
     env,
     platform: process.platform,
     homeFolder: house.folder,
-    program: MAIN,
+    itself: [process.execPath, "--disable-sigusr1", MAIN],
     stdin,
     stdout,
     stderr,

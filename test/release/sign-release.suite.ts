@@ -17,6 +17,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { fromBase64url } from "../../protocol/bytes.ts";
 import { readRelease, releaseKeys } from "../../protocol/release.ts";
+import { needTools } from "../../scripts/package/tools.ts";
 import { thumbprint } from "../../protocol/signature.ts";
 import { contentOf } from "../cast/job-file.ts";
 import { codeOf } from "../protocol/refused.ts";
@@ -35,15 +36,7 @@ const NAMES = [
   `keybound-relay-${version}-windows-x64.exe`,
 ];
 
-beforeAll(() => {
-  const missing = ["gpg", "minisign"].filter((tool) => !existsSync(join("/usr/bin", tool)));
-  if (missing.length === 0) return;
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args: readonly string[]) =>
-    execFileSync("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=400", ...args], { env, stdio: "ignore" });
-  apt("update");
-  apt("install", "-y", "--no-install-recommends", ...missing);
-}, 300_000);
+beforeAll(() => needTools({ gpg: "gpg", minisign: "minisign", openssl: "openssl" }), 300_000);
 
 /** A release folder of small files, and a key made as the documentation says. */
 function scene() {

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import { withLines } from "../../scripts/docs/deploy-page.ts";
 import { refusalsPage } from "../../scripts/docs/refusals-page.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -15,6 +16,11 @@ const TOP_FOLDERS = "agent|bin|docs|installer|operator|packaging|protocol|relay|
 test("docs/refusals.md is what npm run docs makes", () => {
   const sources = { refusals: read("protocol/refusal.ts"), operatorFaults: read("operator/fault.ts") };
   expect(read("docs/refusals.md")).toBe(refusalsPage(sources));
+});
+
+test("docs/deploy.md has the lines that keybound package prints", () => {
+  expect(read("docs/deploy.md")).toBe(withLines(read("docs/deploy.md")));
+  expect(read("docs/deploy.md")).toContain("dpkg -i ./keybound-agent_");
 });
 
 describe.each(documents)("%s", (path) => {

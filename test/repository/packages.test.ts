@@ -23,3 +23,9 @@ test("the launcher and the unit start the agent by the same starter", () => {
   const [, launcher] = /^exec (.*) "\$@"$/m.exec(read("packaging/linux/keybound-agent")) ?? [];
   expect([launcher, service]).toEqual([service, "/usr/libexec/keybound-agent/start"]);
 });
+
+test("the relay's unit starts the file that packaging/README.md installs", () => {
+  const [, started] = /^ExecStart=(\S+) serve /m.exec(read("packaging/systemd/keybound-relay.service")) ?? [];
+  const [, installed] = /install -m 0755 keybound-relay-\S+ (\S+)$/m.exec(read("packaging/README.md")) ?? [];
+  expect(started).toBe(installed);
+});

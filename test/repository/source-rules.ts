@@ -52,6 +52,11 @@ export const RELAY_MUST_NOT_REACH = [
 
 const NODE_PRIMITIVES = "protocol/primitives/node.ts";
 const INSTALLER_MAY_SEE_OF_AGENT = /^agent\/(paths|config|binding)/;
+/** What each entry of a one-file program starts. */
+const STARTED_AS_ONE_FILE = new Map([
+  ["packaging/one-file/keybound.ts", "operator/main.ts"],
+  ["packaging/one-file/keybound-relay.ts", "relay/main.ts"],
+]);
 const NAMES_THAT_SAY_NOTHING = /^(utils?|helpers?|common|managers?|services?)$/;
 const MAX_LINES = 400;
 const FIRST_COMMENT = /^(?:#!.*\n)?\s*(\/\*[^]*?\*\/|(?:\/\/.*\n)+)/;
@@ -146,6 +151,7 @@ function maySee(path: string, target: string): boolean {
     case "installer":
       return to === from || to === "protocol" || INSTALLER_MAY_SEE_OF_AGENT.test(target);
     case "packaging":
+      if (STARTED_AS_ONE_FILE.get(path) === target) return true;
       return to === from || to === "protocol" || to === "installer" || INSTALLER_MAY_SEE_OF_AGENT.test(target);
     default:
       return true;

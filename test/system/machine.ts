@@ -20,18 +20,18 @@ export class Machine implements AsyncDisposable {
   #nspawn: ChildProcess | undefined;
   #leader = 0;
 
-  /** A machine that is switched off. It sees the folder `shared` as /srv/shared, to read. */
-  constructor(shared: string) {
+  /** A machine that is switched off, with these packages of Debian more. It sees the folder `shared` as /srv/shared, to read. */
+  constructor(shared: string, more?: string) {
     this.#shared = shared;
     for (const part of ["upper", "work", "root"]) mkdirSync(join(this.#folder, part));
-    const layers = `lowerdir=${debianRoot()},upperdir=${join(this.#folder, "upper")},workdir=${join(this.#folder, "work")}`;
+    const layers = `lowerdir=${debianRoot(more)},upperdir=${join(this.#folder, "upper")},workdir=${join(this.#folder, "work")}`;
     execFileSync("mount", ["-t", "overlay", "overlay", "-o", layers, this.path("/")]);
     mkdirSync(this.path("/srv/shared"));
     mkdirSync(this.#group);
   }
 
-  static async boot(shared: string): Promise<Machine> {
-    const machine = new Machine(shared);
+  static async boot(shared: string, more?: string): Promise<Machine> {
+    const machine = new Machine(shared, more);
     await machine.start();
     return machine;
   }

@@ -10,9 +10,28 @@ const SUITE = "bookworm";
 /** What the packages ask for, what a test looks with, and rpm for the .rpm. */
 const PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,util-linux,ca-certificates,libatomic1,libstdc++6,rpm";
 
-/** The folder of the root file system. Takes half a minute or two where it has to be made. Needs root and a Debian mirror. */
-export function debianRoot(): string {
+/** What an admin's tools need on a machine: Ansible at both its ends, and cloud-init, which fetches by wget. */
+export const ADMIN_TOOLS = "ansible-core cloud-init python3-apt wget";
+
+/** The folder of the root file system, with these packages more. Takes half a minute or two where it has to be made. Needs root and a Debian mirror. */
+export function debianRoot(more?: string): string {
   installTools();
+  return more === undefined ? plainRoot() : rootWith(more);
+}
+
+function rootWith(more: string): string {
+  const plain = plainRoot();
+  const root = `${plain}-${createHash("sha256").update(more).digest("hex").slice(0, 12)}`;
+  if (existsSync(root)) return root;
+  const part = `${root}.${process.pid}`;
+  execFileSync("cp", ["-a", plain, part]);
+  const install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", ...more.split(" ")];
+  execFileSync("chroot", [part, "env", "DEBIAN_FRONTEND=noninteractive", ...install], { stdio: "ignore" });
+  renameSync(part, root);
+  return root;
+}
+
+function plainRoot(): string {
   const key = createHash("sha256").update(`${SUITE} ${PACKAGES}`).digest("hex").slice(0, 12);
   const root = join(CACHE, `${SUITE}-${key}`);
   if (!existsSync(root)) makeRoot(root);

@@ -1,25 +1,6 @@
 // What these tests need from Debian beyond a plain installation, installed where it is missing.
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-
-/** Each program, and the package that it comes from. */
-const TOOLS = { debootstrap: "debootstrap", "systemd-nspawn": "systemd-container", rpmbuild: "rpm" };
+import { needTools } from "../../scripts/package/tools.ts";
 
 export function installTools(): void {
-  const missing = Object.entries(TOOLS).flatMap(([tool, from]) => (isInstalled(tool) ? [] : [from]));
-  if (missing.length === 0) return;
-  apt("update");
-  apt("install", "-y", "--no-install-recommends", ...missing);
-}
-
-function isInstalled(tool: string): boolean {
-  return ["/usr/bin", "/usr/sbin"].some((folder) => existsSync(join(folder, tool)));
-}
-
-function apt(...args: readonly string[]): void {
-  execFileSync("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=400", ...args], {
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    stdio: "ignore",
-  });
+  needTools({ debootstrap: "debootstrap", "systemd-nspawn": "systemd-container", rpmbuild: "rpm" });
 }

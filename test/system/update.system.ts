@@ -117,10 +117,30 @@ describe("a good version", () => {
   });
 });
 
+/** Systemd waits this long for the service to be ready: less than one try takes. */
+function hurry(machine: Machine): void {
+  machine.write("/etc/systemd/system/keybound-agent.service.d/hurry.conf", "[Service]\nTimeoutStartSec=4\n", 0o644);
+  machine.does("systemctl daemon-reload");
+}
+
 describe("a version that", () => {
+  it("hangs is ended by the starter, for which systemd waits however little time a start has", async () => {
+    const one = await device();
+    const { machine } = one;
+    hurry(machine);
+    bring(machine, "spins for ever");
+    restart(machine);
+    await decided(machine);
+    await isAsBefore(one);
+    const ended = "journalctl -u keybound-agent | grep -c -e 'ended after its time' -e 'ended with code 137'";
+    expect([machine.does(ended), machine.does("systemctl show --value -p NRestarts keybound-agent")]).toEqual([
+      "6",
+      "0",
+    ]);
+  });
+
   it.each([
     "exits at once",
-    "spins for ever",
     "cannot open the state",
     "never connects",
     "crashes after it has changed the tables",

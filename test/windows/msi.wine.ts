@@ -1,28 +1,15 @@
-// The Windows installer: its tables as msiinfo reads them, then installed, bound, upgraded and removed by Wine's msiexec, with a
+// The Windows installer, installed, bound, upgraded and removed by Wine's msiexec, with a
 // real relay. docs/windows.md says what Wine does not show.
-import { execFileSync } from "node:child_process";
-import {
-  chownSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
-import { buildMsi } from "../../scripts/windows-msi.ts";
 import type { Device } from "../cast/device.ts";
 import type { Tenant } from "../cast/tenant.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
 import { until } from "../e2e/program.ts";
-import { AGENT_WORDS, installPackage, PROGRAMS, STATE, Wine, type WineProgram } from "./wine.ts";
+import { type Installers, makeInstallers } from "./installers.ts";
+import { AGENT_WORDS, PROGRAMS, STATE, Wine, type WineProgram } from "./wine.ts";
 
 const SERVICE = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\KeyboundAgent";
 /** Node ends at once with such an option. */
@@ -32,136 +19,14 @@ const DATA = "C:\\ProgramData\\Keybound";
 let folder: string;
 let older: string;
 let newer: string;
+let made: Installers;
 
 beforeAll(async () => {
-  for (const program of ["wixl", "msibuild"]) installPackage(program, ["wixl", "msitools"]);
-  installPackage("x86_64-w64-mingw32-gcc", ["gcc-mingw-w64-x86-64-win32"]);
-  installPackage("osslsigncode", ["osslsigncode"]);
-  folder = mkdtempSync(join(tmpdir(), "keybound-msi-suite-"));
-  older = join(folder, "older.msi");
-  newer = join(folder, "newer.msi");
-  await buildMsi({ version: "1.0.0", file: older });
-  await buildMsi({ version: "1.0.1", file: newer });
+  made = await makeInstallers();
+  ({ folder, older, newer } = made);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The rows of a table, each by the names of its columns. */
-function rows(file: string, table: string): readonly Readonly<Record<string, string>>[] {
-  const text = execFileSync("msiinfo", ["export", file, table], { encoding: "utf8" });
-  const [names = [], , , ...values] = text.split(/\r?\n/).map((line) => line.split("\t"));
-  return values
-    .filter((row) => row.length === names.length)
-    .map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? ""])));
-}
-
-const summary = (file: string) => execFileSync("msiinfo", ["suminfo", file], { encoding: "utf8" });
-
-const properties = (file: string) =>
-  Object.fromEntries(rows(file, "Property").map((row) => [row["Property"], row["Value"]]));
-
-describe("the installer's tables", () => {
-  it("are the same bytes when it is made again", async () => {
-    const again = join(folder, "again.msi");
-    await buildMsi({ version: "1.0.0", file: again });
-    expect(readFileSync(again).equals(readFileSync(older))).toBe(true);
-  });
-
-  it("and our programs can be signed by a publisher", async () => {
-    const signed = join(folder, "signed.msi");
-    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-    const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Test publisher", "-days", "2"];
-    const extensions = ["-addext", "extendedKeyUsage=codeSigning", "-keyout", key, "-out", certificate];
-    execFileSync("openssl", [...request, ...extensions], { stdio: "ignore" });
-    const signing = ["sign", "-certs", certificate, "-key", key, "-h", "sha256"];
-    const sign = (file: string) => {
-      execFileSync("osslsigncode", [...signing, "-in", file, "-out", `${file}.signed`], { stdio: "ignore" });
-      renameSync(`${file}.signed`, file);
-    };
-    await buildMsi({ version: "1.0.0", file: signed, sign });
-    execFileSync("msiextract", ["-C", join(folder, "signed"), signed], { stdio: "ignore" });
-    const programs = globSync(join(folder, "signed/**/keybound-*.exe"));
-    expect(programs.length).toBe(2);
-    for (const file of [signed, ...programs]) {
-      const said = execFileSync("osslsigncode", ["verify", "-CAfile", certificate, "-in", file], { encoding: "utf8" });
-      expect(said).toMatch(/^Signature verification: ok$/m);
-    }
-  });
-
-  it("have one product per version, of one family", () => {
-    const [before, after] = [properties(older), properties(newer)];
-    expect(before["UpgradeCode"]).toBe(after["UpgradeCode"]);
-    expect(before["ProductCode"]).not.toBe(after["ProductCode"]);
-    expect([before["ProductVersion"], before["ALLUSERS"]]).toEqual(["1.0.0", "1"]);
-  });
-
-  it("let nobody but an administrator say what the device is bound to", () => {
-    expect(properties(older)["SecureCustomProperties"]).toBe("WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED");
-  });
-
-  it("are of a 64-bit package whose code tells one content from another", () => {
-    const code = (file: string) => /UUID\): (\{[0-9A-F-]{36}\})/.exec(summary(file))?.[1];
-    expect(summary(older)).toMatch(/^Template: x64;1033$/m);
-    expect(code(older)).not.toBe(code(newer));
-  });
-
-  it("install the six programs and texts, and the service's", () => {
-    const names = rows(older, "File").map(({ FileName }) => String(FileName).replace(/^.*\|/, ""));
-    expect(names.toSorted()).toEqual([
-      "LICENSE.txt",
-      "THIRD-PARTY.txt",
-      "keybound-agent-inventory.cjs",
-      "keybound-agent.cjs",
-      "keybound-job-launcher.exe",
-      "keybound-service.exe",
-      "node.exe",
-    ]);
-  });
-
-  it("start the service at boot, as SYSTEM, in a process of its own, or the installation fails", () => {
-    const VITAL = 0x8000;
-    expect(rows(older, "ServiceInstall")).toMatchObject([
-      {
-        Name: "KeyboundAgent",
-        ServiceType: "16",
-        StartType: "2",
-        ErrorControl: String(VITAL + 1),
-        StartName: "",
-        Arguments: "",
-      },
-    ]);
-  });
-
-  it("stop it before, start it after, and delete it when all is removed", () => {
-    const [START, STOP, STOP_AT_REMOVAL, DELETE_AT_REMOVAL] = [0x1, 0x2, 0x20, 0x80];
-    expect(rows(older, "ServiceControl")).toMatchObject([
-      { Name: "KeyboundAgent", Event: String(START | STOP | STOP_AT_REMOVAL | DELETE_AT_REMOVAL), Wait: "1" },
-    ]);
-  });
-
-  it("run what is ours as SYSTEM, out of the folder of the programs, and mind its exit code", () => {
-    const [PROGRAM_OF_OURS, IN_SCRIPT, AS_SYSTEM] = [18, 0x400, 0x800];
-    const actions = rows(older, "CustomAction");
-    expect(actions.map(({ Action }) => String(Action)).toSorted()).toEqual(["Bind", "BindBeside", "Purge", "Settle"]);
-    for (const { Type, Source } of actions)
-      expect([Type, Source]).toEqual([String(PROGRAM_OF_OURS | IN_SCRIPT | AS_SYSTEM), "ServiceExe"]);
-  });
-
-  it("put each action where it can do its work", () => {
-    const order = new Map(rows(older, "InstallExecuteSequence").map((row) => [row["Action"], Number(row["Sequence"])]));
-    const wanted = [
-      ["InstallInitialize", "RemoveExistingProducts", "StopServices", "DeleteServices", "Purge", "RemoveFiles"],
-      ["InstallFiles", "InstallServices", "Settle", "Bind", "BindBeside", "StartServices", "InstallFinalize"],
-    ].flat();
-    const at = wanted.map((action) => order.get(action) ?? NaN);
-    expect(at).toEqual(at.toSorted((a, b) => a - b));
-  });
-
-  it("purge only when that was asked for, and never in an upgrade", () => {
-    const purge = rows(older, "InstallExecuteSequence").find(({ Action }) => Action === "Purge");
-    expect(purge?.["Condition"]).toBe('REMOVE="ALL" AND PURGE="1" AND NOT UPGRADINGPRODUCTCODE');
-  });
-});
+afterAll(() => made?.[Symbol.dispose]());
 
 describe("installed by Wine", () => {
   let wine: Wine;
@@ -342,6 +207,64 @@ describe("installed by Wine", () => {
     expect(await said("echo repaired\n")).toBe("repaired\r\n");
   });
 
+  const version = (path: string) => wine.path(`${PROGRAMS}\\versions\\${path}`);
+
+  /** A version beside the installed one, of the same files. */
+  function place(name: string): void {
+    mkdirSync(version(name), { recursive: true });
+    for (const file of ["node.exe", "keybound-agent.cjs", "keybound-agent-inventory.cjs", "keybound-job-launcher.exe"])
+      cpSync(wine.path(`${PROGRAMS}\\${file}`), join(version(name), file));
+  }
+
+  async function restart(): Promise<void> {
+    await run("net", "stop", "KeyboundAgent");
+    await isStopped();
+    expect((await run("net", "start", "KeyboundAgent")).code).toBe(0);
+  }
+
+  const runs = (name: string) => wine.processesWith(`versions\\${name}\\keybound-agent.cjs run`).length === 1;
+
+  it("starts a newer version that has proved itself", async () => {
+    place("1.10.0");
+    writeFileSync(version("current"), "1.10.0\n");
+    await restart();
+    await until(() => runs("1.10.0"), "the newer version");
+    expect(await said("echo proved\n")).toBe("proved\r\n");
+  });
+
+  it("gives a trial up after three starts, and starts the former version", async () => {
+    place("1.11.0");
+    writeFileSync(join(version("1.11.0"), "keybound-agent.cjs"), "process.exit(1);");
+    writeFileSync(version("trial"), "1.11.0 0\n");
+    await restart();
+    await until(() => existsSync(version("failed")) && runs("1.10.0"), "the former version");
+    expect(readFileSync(version("failed"), "utf8")).toBe("1.11.0 3\n");
+    expect(existsSync(version("trial"))).toBe(false);
+  });
+
+  it.each([
+    ["older than the installed one", "1.0.0\n"],
+    ["not there", "7.0.0\n"],
+    ["no version", "..\\1.10.0\n"],
+  ])("starts what is installed where the proven version is %s", async (_, text) => {
+    place("1.0.0");
+    writeFileSync(version("current"), text);
+    await restart();
+    await until(() => wine.processesWith("Keybound\\keybound-agent.cjs run").length === 1, "the installed version");
+    expect(await said("echo installed\n")).toBe("installed\r\n");
+  });
+
+  it("goes back to an older version with DOWNGRADE=1, as the same device and with every file", async () => {
+    writeFileSync(version("current"), "1.10.0\n");
+    expect(await msiexec("/i", older, "DOWNGRADE=1")).toBe(0);
+    expect(await versions()).toEqual(["1.0.0"]);
+    expect(readFileSync(wine.path(`${PROGRAMS}\\version`), "utf8")).toBe("1.0.0\n");
+    expect(existsSync(version("current"))).toBe(false);
+    expect(await said("echo older\n")).toBe("older\r\n");
+    expect(await msiexec("/i", newer)).toBe(0);
+    expect(await said("echo newer\n")).toBe("newer\r\n");
+  });
+
   it("keeps what it knows when it is removed", async () => {
     expect(await msiexec("/x", newer)).toBe(0);
     await isStopped();
@@ -352,6 +275,18 @@ describe("installed by Wine", () => {
   it("is the same device when it is installed again", async () => {
     expect(await msiexec("/i", newer)).toBe(0);
     expect(await said("echo kept\n")).toBe("kept\r\n");
+  });
+
+  it("is whole after an installation that was cut off and begun again", async () => {
+    expect(await msiexec("/x", newer)).toBe(0);
+    await isStopped();
+    rmSync(wine.path(PROGRAMS), { recursive: true, force: true });
+    const cut = wine.start(["msiexec", "/i", Wine.ofLinux(newer), "/qn"]);
+    await until(() => existsSync(wine.path(`${PROGRAMS}\\node.exe`)), "a first file");
+    cut.kill();
+    await cut.ended();
+    expect(await msiexec("/i", newer)).toBe(0);
+    expect(await said("echo whole\n")).toBe("whole\r\n");
   });
 
   it("leaves nothing of its state with PURGE=1", async () => {
@@ -381,6 +316,6 @@ describe("installed by Wine", () => {
       "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall",
       "/s",
     );
-    return [...text.matchAll(/DisplayVersion\s+REG_SZ\s+(\S+)/g)].map(([, version]) => String(version));
+    return [...text.matchAll(/DisplayVersion\s+REG_SZ\s+(\S+)/g)].map(([, found]) => String(found));
   }
 });

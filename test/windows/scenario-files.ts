@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pinOf } from "../../protocol/pin.ts";
-import { buildMsi } from "../../scripts/windows-msi.ts";
+import { buildMsi } from "../../scripts/package/windows/msi.ts";
 import { packageOf } from "../cast/package.ts";
 import { person } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
@@ -16,5 +16,6 @@ const tenant = new Tenant({ name: "Acme", founder: person("founder of Acme", "ad
 // Nobody listens there: a device is bound at once, and enrolls when it hears a relay.
 writeFileSync(join(folder, "acme.keybound"), packageOf(tenant, { deployment: { relays: ["wss://127.0.0.1:9"] } }));
 writeFileSync(join(folder, "pin.txt"), `${pinOf(tenant.id)}\n`);
-await buildMsi({ version: "0.0.1", file: join(folder, "older.msi") });
-await buildMsi({ version: "0.0.2", file: join(folder, "newer.msi") });
+const epochS = Math.floor(clock.now / 1000);
+await buildMsi({ version: "0.0.1", epochS, file: join(folder, "older.msi") });
+await buildMsi({ version: "0.0.2", epochS, file: join(folder, "newer.msi") });

@@ -94,6 +94,7 @@ Test-That 'the state is for SYSTEM and the administrators alone' {
   (((Get-Sids $State) -join ' ') -eq 'S-1-5-18 S-1-5-32-544') -and (Get-Acl $State).AreAccessRulesProtected
 }
 Test-That 'no user can write into the folder of the state' { Test-NobodyWrites $Data }
+Test-That 'install.log is for SYSTEM and the administrators alone' { ((Get-Sids $Record) -join ' ') -eq 'S-1-5-18 S-1-5-32-544' }
 Test-That 'no user can write into the programs, or beside them' {
   @(Get-ChildItem $Programs | Where-Object { -not (Test-NobodyWrites $_.FullName) }).Count -eq 0 -and (Test-NobodyWrites $Programs)
 }
@@ -132,6 +133,12 @@ Test-That 'and runs' { Wait-Until { Test-Running } }
 Test-That 'as the same device' { (Get-Owner).device -eq $device }
 Test-That 'an older version is refused with 1603' { (Install 'older.msi' @()) -eq 1603 }
 Test-That 'and the newer goes on running' { Test-Running }
+Test-That 'with DOWNGRADE=1 it is taken' { (Install 'older.msi' @('DOWNGRADE=1')) -eq 0 }
+Test-That 'and every file is the older one''s' {
+  ((Get-Content (Join-Path $Programs 'version')) -eq '0.0.1') -and (Test-Path (Join-Path $Programs 'node.exe'))
+}
+Test-That 'and runs, as the same device' { (Wait-Until { Test-Running }) -and ((Get-Owner).device -eq $device) }
+Test-That 'and is upgraded again' { ((Install 'newer.msi' @()) -eq 0) -and (Wait-Until { Test-Running }) }
 
 Stop-Service KeyboundAgent
 Remove-Item (Join-Path $Programs 'keybound-agent-inventory.cjs')

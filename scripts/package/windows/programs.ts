@@ -4,7 +4,7 @@ import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const ROOT = join(import.meta.dirname, "..");
+const ROOT = join(import.meta.dirname, "../../..");
 const TOOLS = "x86_64-w64-mingw32";
 const COMPILER = `${TOOLS}-gcc`;
 const FLAGS = [
@@ -24,8 +24,8 @@ const FLAGS = [
 export const LAUNCHER = "keybound-job-launcher.exe";
 export const SERVICE = "keybound-service.exe";
 
-/** What can be done where the compiler is missing. */
-export const COMPILER_HINT = "apt-get install gcc-mingw-w64-x86-64-win32";
+/** The compiler, and what it comes in. */
+export const COMPILER_TOOLS = { [COMPILER]: "gcc-mingw-w64-x86-64-win32" } as const;
 
 /** Compiles the launcher into this folder. `false` where there is no compiler; throws where it fails. */
 export function buildLauncher(folder: string): boolean {

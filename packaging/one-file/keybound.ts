@@ -1,0 +1,4 @@
+// The entry of the operator's client as one file.
+import { startOrShowLicences } from "./licences.ts";
+
+void startOrShowLicences(() => import("../../operator/main.ts"));

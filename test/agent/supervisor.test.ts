@@ -1,0 +1,134 @@
+// What a service manager of systemd's kind hears of the agent, over a real socket.
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, it, onTestFinished } from "vitest";
+import { openDatagrams } from "../../agent/run/libc.ts";
+import { openSupervisor, takeSupervisorAddress } from "../../agent/supervisor.ts";
+import { readMachine } from "../../agent/machine.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { until } from "../e2e/program.ts";
+import { bindTo, folder, openState } from "./bound.ts";
+
+const AGENT = join(import.meta.dirname, "../../agent/main.ts");
+const LISTENER = join(import.meta.dirname, "notify-listener.py");
+
+type Heard = { readonly pid: number; readonly says: string };
+
+async function listener(address = join(folder(), "notify")) {
+  const heard: Heard[] = [];
+  const child = spawn("/usr/bin/python3", [LISTENER, address], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    lines.push(line);
+    if (line.startsWith("{")) heard.push(JSON.parse(line));
+  });
+  await until(() => lines.length > 0, "a listener");
+  const hears = (line: string) =>
+    until(
+      () => heard.some(({ says }) => says === line),
+      line,
+      () => JSON.stringify(heard),
+    );
+  return { address, heard, hears };
+}
+
+function agent(path: string, env: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, [AGENT, "run", "--state", path], { stdio: "ignore", env });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  return { child, pid: child.pid ?? 0, ended };
+}
+
+it("hears from the agent itself that it waits to be bound, that it lives, and that it stops", async () => {
+  const { address, heard, hears } = await listener();
+  const { child, pid, ended } = agent(join(folder(), "state"), { NOTIFY_SOCKET: address, WATCHDOG_USEC: "600000" });
+  await hears("READY=1");
+  expect(heard.map(({ says }) => says)).toContain("STATUS=this device has no owner yet; waiting to be bound");
+  await until(() => heard.filter(({ says }) => says === "WATCHDOG=1").length > 3, "beats");
+  child.kill("SIGTERM");
+  expect(await ended).toBe(0);
+  await hears("STOPPING=1");
+  expect(new Set(heard.map((message) => message.pid))).toEqual(new Set([pid]));
+  expect(heard.filter(({ says }) => says === "READY=1")).toHaveLength(1);
+});
+
+it("hears no beat from an agent that stands still, and beats again once it goes on", async () => {
+  const { address, heard, hears } = await listener();
+  const { child } = agent(join(folder(), "state"), { NOTIFY_SOCKET: address, WATCHDOG_USEC: "600000" });
+  await hears("READY=1");
+  child.kill("SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const before = heard.length;
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(heard).toHaveLength(before);
+  child.kill("SIGCONT");
+  await until(() => heard.length > before, "a beat");
+});
+
+it("hears whose the device is, and why its relay is not reached", async () => {
+  const { address, heard, hears } = await listener();
+  const path = join(folder(), "state");
+  const deployment = { relays: ["ws://127.0.0.1:9"] };
+  bindTo(openState(path), new Tenant(), { deployment, machine: readMachine(0) });
+  agent(path, { NOTIFY_SOCKET: address });
+  await hears("READY=1");
+  const why = /^STATUS=.+: not connected to ws:\/\/127\.0\.0\.1:9: .*ECONNREFUSED.*; tries again in \d+ s$/;
+  await until(
+    () => heard.some(({ says }) => why.test(says)),
+    "why",
+    () => JSON.stringify(heard),
+  );
+  expect(heard.map(({ says }) => says)).not.toContain("STOPPING=1");
+});
+
+it("hears what keeps the agent from serving, before it ends, and never that it is ready", async () => {
+  const { address, heard } = await listener();
+  const path = join(folder(), "state");
+  bindTo(openState(path), new Tenant());
+  const { child, ended } = agent(path, { NOTIFY_SOCKET: address });
+  const why = /^STATUS=cannot serve: this device's identity was made on another machine/;
+  await until(
+    () => heard.some(({ says }) => why.test(says)),
+    "why",
+    () => JSON.stringify(heard),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(child.exitCode).toBeNull();
+  child.kill("SIGTERM");
+  expect(await ended).toBe(1);
+  expect(heard.map(({ says }) => says)).not.toContain("READY=1");
+});
+
+it("gets one line of what anybody said, and never an order of theirs", async () => {
+  const { address, heard } = await listener(`@keybound-${randomUUID()}`);
+  using supervisor = openSupervisor({ socket: address, watchdogUs: undefined });
+  supervisor.says("the relay said:\nMAINPID=1\r\nREADY=1\u2028x");
+  await until(() => heard.length > 0, "it");
+  expect(heard).toEqual([{ pid: process.pid, says: "STATUS=the relay said: MAINPID=1 READY=1 x" }]);
+});
+
+it("that is gone harms nobody", () => {
+  expect(openDatagrams(join(folder(), "nobody"))?.(Buffer.from("READY=1"))).toBe(false);
+});
+
+it("is known to the agent alone: the environment that jobs' helpers get has none of it", () => {
+  const env = { NOTIFY_SOCKET: "/run/systemd/notify", WATCHDOG_USEC: "90000000", WATCHDOG_PID: "7", HOME: "/root" };
+  expect(takeSupervisorAddress(env, 7)).toEqual({ socket: "/run/systemd/notify", watchdogUs: 90_000_000 });
+  expect(env).toEqual({ HOME: "/root" });
+});
+
+it.each([
+  [{ NOTIFY_SOCKET: "vsock:2:1234" }, undefined],
+  [{ WATCHDOG_USEC: "1000" }, undefined],
+  [
+    { NOTIFY_SOCKET: "@x", WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" },
+    { socket: "@x", watchdogUs: undefined },
+  ],
+  [
+    { NOTIFY_SOCKET: "@x", WATCHDOG_USEC: "soon" },
+    { socket: "@x", watchdogUs: undefined },
+  ],
+])("%j is %j", (env, address) => expect(takeSupervisorAddress(env, 7)).toEqual(address));
