@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Random } from "../protocol/seal.ts";
 import { DeafRelays } from "./deaf-relays.ts";
+import { runFarewellErrand } from "./farewell-errand.ts";
 import { AgentFault } from "./fault.ts";
 import type { AgentVersion } from "./version.ts";
 import { append } from "./journal.ts";
@@ -49,9 +50,11 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
   state.write("stop", () => append(state, now(), { type: "stopped" }));
 }
 
-async function untilBound({ paths, state, supervisor, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
+async function untilBound(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const { paths, state, supervisor, log } = options;
   log.info("this device has no owner yet; waiting to be bound");
   const changed = Promise.withResolvers<void>();
+  const leaving = new AbortController();
   using watching = new DisposableStack();
   watching.use(watchOwnerMark(paths, changed.resolve));
   // Bound between our look and the watch: then there is nothing to wait for.
@@ -59,7 +62,11 @@ async function untilBound({ paths, state, supervisor, log }: DaemonOptions, sign
   signal.addEventListener("abort", () => changed.resolve(), { once: true });
   supervisor.says("this device has no owner yet; waiting to be bound");
   supervisor.ready();
+  // An agent that was being uninstalled, and died before it had said so.
+  const errand = runFarewellErrand(options, leaving.signal);
   await changed.promise;
+  leaving.abort();
+  await errand;
 }
 
 /** Until the signal aborts or the owner changes. */

@@ -10,6 +10,7 @@ Commands:
   status        who owns this device, since when, and the last refusal
   journal       what this device accepted, refused and ran
   network       through which proxy relays are reached; with --proxy or --ca sets it
+  leave         for uninstallers: tells the owner, then removes binding, keys, queue and files; the journal stays
   doctor        looks at everything that this device needs, and says what to do
 
 Options:

@@ -18,7 +18,7 @@ export type JournalEntry =
       readonly deployment: string;
     }
   | {
-      readonly type: "unbound";
+      readonly type: "unbound" | "left";
       readonly tenant: string;
       readonly name: string;
       readonly device: string;

@@ -12,6 +12,10 @@ export const LOOKUP_TIME_MS = 5_000;
 export const MAX_ANSWER_BYTES = 64 * 1024;
 /** Groups of one user that can be handed on: they stand on one command line of 16 KiB. */
 export const MAX_USER_GROUPS = 1_024;
+/** macOS' NGROUPS_MAX: chroot(8) refuses more, and most administrators are in more. */
+export const MAX_MAC_GROUPS = 16;
+/** macOS numbers people from 501 on; what is below is the system's own, such as the Setup Assistant's user. */
+export const FIRST_MAC_UID = 501;
 /** Sessions of one device in which one job runs: a terminal server's, one after the other. */
 export const MAX_SESSIONS = 64;
 /** An interpreter that is asked for its version; PowerShell takes a second to start. */
@@ -106,6 +110,8 @@ export const FAREWELL_RETRY_MS = 60_000;
 export const FAREWELL_RETRY_CAP_MS = 24 * 3_600_000;
 /** All of a farewell on one connection; a former owner's relay must not keep us longer. */
 export const FAREWELL_VISIT_MS = 60_000;
+/** The goodbye of an agent that is being uninstalled: whoever removes a package waits no longer for a network. */
+export const LEAVE_MS = 10_000;
 /** Last words that nobody took in this time are forgotten, and the former identity's key with them. */
 export const FAREWELL_KEPT_MS = 30 * 24 * 3_600_000;
 /** As many answers as a device can have owed: the jobs of a busy day. Older ones go first to whoever reads the journal. */
@@ -146,3 +152,7 @@ export const STARTED_MS = 60_000;
 export const MAX_VERSION_TEXT_BYTES = 200;
 /** An update is unpacked with a window of this many bits: eight mebibytes, which the highest common level asks for. */
 export const UNPACK_WINDOW_LOG = 23;
+/** The agent's own log, where it writes one: weeks of a busy device in each file, so that all of it fits beside anything. */
+export const MAX_LOG_BYTES = 8 * 1024 * 1024;
+/** Older files of it that are kept. */
+export const KEPT_LOGS = 4;

@@ -107,6 +107,10 @@ async function main(): Promise<void> {
       const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
     }
+    case "leave":
+      print(await leaveState(paths));
+      // A name that is still being looked up would keep the process.
+      return process.exit();
     case "doctor":
       return doctor(paths, values);
     default:
@@ -131,7 +135,9 @@ async function run(
   given: { untilInputEnds: boolean; prove: boolean },
 ): Promise<void> {
   const { openLog } = await import("./log.ts");
-  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
+  // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
+  process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
   const address = takeSupervisorAddress(process.env, process.pid);
   using stopping = new StopRequests(given.untilInputEnds);
   const isTried = isOnTrial(ownVersions());
@@ -173,6 +179,15 @@ async function serveState(paths: Paths, { options, supervisor, stopping, restart
   settleVersions({ state, versions, wasReturned, log, now: now() });
   await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
   log.info("stopped");
+}
+
+/** What is to be read from it is the one line of the result: the log is silent unless asked. */
+async function leaveState(paths: Paths): Promise<string> {
+  const { leaveCommand } = await import("./leave-command.ts");
+  const { openLog } = await import("./log.ts");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
+  const network = () => networkOf(paths.state, process.env);
+  return await leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {

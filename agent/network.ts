@@ -1,6 +1,6 @@
 // How this device reaches relays: through which proxy, and whose certificates are believed beside the system's. What was set on the
 // command line comes before what is kept in the state folder, and that before the environment.
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -68,6 +68,10 @@ export function keepNetwork(folder: string, { proxy, ca }: NetworkOptions): void
     ca: ca === undefined ? before.ca : readCa(ca),
   };
   replaceFile(join(folder, FILE), `${JSON.stringify(next)}\n`, 0o600);
+}
+
+export function forgetNetwork(folder: string): void {
+  rmSync(join(folder, FILE), { force: true });
 }
 
 /** For people and logs: without credentials. */

@@ -47,7 +47,8 @@ type LogEntries = readonly { readonly id: string; readonly bytes: Uint8Array }[]
 /** What a new binding brings. */
 export type NewOwner = NewIdentity &
   Pick<Owner, "tenant" | "boundAt" | "deployment" | "deployedAt" | "relays" | "class" | "keyState"> & {
-    readonly entries: LogEntries;
+    /** What is added to the log's entries that are kept already. */
+    readonly log: { readonly from: number; readonly entries: LogEntries };
   };
 
 const Relays = v.array(v.string());
@@ -88,7 +89,7 @@ function ownerOf(row: Row): Owner {
 }
 
 // The state was judged before it was stored, in a folder that only this agent's user can write.
-function keyStateOf(json: string): KeyLogState {
+export function keyStateOf(json: string): KeyLogState {
   return JSON.parse(json);
 }
 
@@ -116,7 +117,7 @@ export function writeOwner(state: State, owner: NewOwner): void {
     owner.enrolment.proof ?? null,
     JSON.stringify(owner.keyState),
   );
-  addKeyEntries(state, { from: 0, entries: owner.entries, heardAt: owner.boundAt });
+  addKeyEntries(state, { ...owner.log, heardAt: owner.boundAt });
 }
 
 /** The same owner's device under new keys, inside the caller's transaction. */

@@ -34,9 +34,12 @@ export function pathsIn(state: string, platform: NodeJS.Platform = process.platf
   };
 }
 
-/** The installed agent's state folder. `programData` is Windows' `%ProgramData%`. */
+/**
+ * The installed agent's state folder. `programData` is Windows' `%ProgramData%`. On macOS it is where daemons keep theirs: in a
+ * folder of root's that everybody can look into, with no space in its path, which a job's script might forget to quote.
+ */
 export function defaultState(platform: NodeJS.Platform, programData: string | undefined): string {
   if (platform === "win32") return join(programData ?? "C:\\ProgramData", "Keybound", "state");
-  if (platform === "darwin") return "/Library/Application Support/Keybound/state";
+  if (platform === "darwin") return "/var/db/keybound";
   return "/var/lib/keybound";
 }

@@ -22,9 +22,10 @@ const STICKY = 0o1000;
  * that is written to; elsewhere somebody trusted can still swap it in between. On Windows no access list is read.
  */
 export async function openSafeFolder(
-  path: string,
+  named: string,
   { trusted, platform }: { trusted: ReadonlySet<number>; platform: NodeJS.Platform },
 ): Promise<OpenFolder> {
+  const path = platform === "darwin" ? behindMacLinks(named) : named;
   if (platform === "win32") return { path, sync: () => undefined, [Symbol.asyncDispose]: async () => undefined };
   for (const folder of withFoldersAbove(path)) checkFolder(folder, trusted);
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -36,6 +37,11 @@ export async function openSafeFolder(
   if (real === path) return { path: held, sync, [Symbol.asyncDispose]: close };
   await close();
   throw refuse("file-place", `${path} is ${real}`.slice(0, 200));
+}
+
+/** These three are links of macOS' own, which nobody can change. */
+export function behindMacLinks(path: string): string {
+  return path.replace(/^\/(?:etc|tmp|var)(?=\/|$)/, "/private$&");
 }
 
 function withFoldersAbove(path: string): readonly string[] {

@@ -12,6 +12,7 @@ import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { epochS } from "./package/epoch.ts";
 import { LINUX, makeLinuxPackages } from "./package/linux.ts";
+import { makeMacosPackage } from "./package/macos.ts";
 import { makeOneFiles } from "./package/one-file.ts";
 import { makeUpdates } from "./package/update.ts";
 import { makeMsi } from "./package/windows/msi.ts";
@@ -31,13 +32,18 @@ const PARTS: Readonly<Record<string, Maker>> = {
       made.push(...(await makeLinuxPackages({ ...settings, processor })));
     return made;
   },
-  windows: async (settings) => await makeMsi({ ...settings, ...windowsSigner() }),
+  macos: async (settings) => {
+    const made: string[] = [];
+    for (const processor of ["x64", "arm64"] as const)
+      made.push(...(await makeMacosPackage({ ...settings, ...signedBy(SIGNERS.macos), processor })));
+    return made;
+  },
+  windows: async (settings) => await makeMsi({ ...settings, ...signedBy(SIGNERS.windows) }),
   updates: makeUpdates,
   programs: async (settings) => await makeOneFiles({ ...settings, signers: SIGNERS }),
 };
 
-function windowsSigner(): { readonly sign?: (file: string) => void } {
-  const signer = SIGNERS.windows;
+function signedBy(signer: string | undefined): { readonly sign?: (file: string) => void } {
   return signer === undefined ? {} : { sign: (file) => void execFileSync(signer, [file], { stdio: "inherit" }) };
 }
 

@@ -4,6 +4,7 @@ import { ASK_TIME_MS } from "../limits.ts";
 import { askProgram, findProgram } from "../run/ask-program.ts";
 import { failed, type Finding, ok, warning } from "./finding.ts";
 import type { Daemon } from "./find-daemon.ts";
+import { launchdFinding } from "./launchd-findings.ts";
 
 const UNIT = "keybound-agent.service";
 
@@ -20,6 +21,7 @@ function running(daemon: Daemon): Finding {
 }
 
 async function unit(daemon: Daemon, platform: NodeJS.Platform): Promise<readonly Finding[]> {
+  if (platform === "darwin") return [await launchdFinding()];
   if (platform !== "linux") return [ok("service", `the service manager of ${platform} is not asked`)];
   // sd_booted(3).
   if (!existsSync("/run/systemd/system")) return [ok("service", "this system was not started by systemd")];

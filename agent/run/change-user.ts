@@ -8,6 +8,7 @@
 //
 // On descriptor 5 the script says how far it came: without its word, an exit code is not the job's.
 import { Readable } from "node:stream";
+import { MAX_MAC_GROUPS } from "../limits.ts";
 import type { Account, SystemPlaces } from "./account.ts";
 import { changerOf } from "./account.ts";
 import { findProgram } from "./ask-program.ts";
@@ -52,7 +53,8 @@ function changerCommand({ ids, isLoggedOn, platform, places }: Change): readonly
   const groups = ids.groups.join(",");
   if (platform !== "darwin")
     return [changer, "--reuid", `${ids.uid}`, "--regid", `${ids.gid}`, "--groups", groups, "--inh-caps=-all", "--"];
-  const change = [changer, "-u", `${ids.uid}`, "-g", `${ids.gid}`, "-G", groups, "/"] as const;
+  const first = ids.groups.slice(0, MAX_MAC_GROUPS).join(",");
+  const change = [changer, "-u", `${ids.uid}`, "-g", `${ids.gid}`, "-G", first, "/"] as const;
   const launchctl = isLoggedOn ? findProgram("launchctl", places.programs) : undefined;
   // A program reaches the user's desktop only from within the user's own part of launchd.
   return launchctl === undefined ? change : [launchctl, "asuser", `${ids.uid}`, ...change];

@@ -3,6 +3,8 @@ import type { JobBody } from "../../protocol/job-body.ts";
 import type { Account } from "./account.ts";
 
 const POSIX_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+// As launchd has it. Where Homebrew is on an Intel Mac, /usr/local/bin is a user's to write, and root's jobs would run what lies there.
+const MAC_PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 export type WindowsFolders = {
   readonly systemRoot: string;
@@ -23,7 +25,8 @@ export function environmentOf(
 function posixMinimum({ name, home, shell, session }: Account, platform: NodeJS.Platform): Record<string, string> {
   // macOS has no C.UTF-8 before 14, and English without it would be ASCII.
   const lang = platform === "darwin" ? "en_US.UTF-8" : "C.UTF-8";
-  return { PATH: POSIX_PATH, HOME: home, USER: name, LOGNAME: name, SHELL: shell, LANG: lang, ...session };
+  const path = platform === "darwin" ? MAC_PATH : POSIX_PATH;
+  return { PATH: path, HOME: home, USER: name, LOGNAME: name, SHELL: shell, LANG: lang, ...session };
 }
 
 function windowsMinimum({ systemRoot, systemDrive, programData, temp }: WindowsFolders): Record<string, string> {

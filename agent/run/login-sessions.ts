@@ -1,6 +1,6 @@
 // Who is logged on at this device: at its own screen, or in any active session.
 import { lstatSync } from "node:fs";
-import { MAX_SESSIONS } from "../limits.ts";
+import { FIRST_MAC_UID, MAX_SESSIONS } from "../limits.ts";
 import { askProgram, findProgram } from "./ask-program.ts";
 import { type NameService, nameOf } from "./name-service.ts";
 
@@ -34,10 +34,10 @@ export async function activeSessions(service: NameService): Promise<readonly Log
   return found;
 }
 
-/** Whoever owns the console is logged on at it; at the login window that is root. */
+/** Whoever owns the console is logged on at it; at the login window that is root, in the Setup Assistant a user of the system's. */
 async function macConsole(service: NameService): Promise<LoginSession | undefined> {
   const { uid } = lstatSync("/dev/console");
-  const name = uid === 0 ? undefined : await nameOf(uid, service);
+  const name = uid < FIRST_MAC_UID ? undefined : await nameOf(uid, service);
   return name === undefined ? undefined : { id: "console", uid, name };
 }
 

@@ -8,7 +8,7 @@ import type { ComposedJob, WorkFields } from "../compose-job.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
 import { leftOutLines, planLines, planUpdate, splitPlan, type UpdateGroup, type UpdatePlan } from "../plan-update.ts";
 import { endingView } from "../present/ending-view.ts";
-import { openRelease, type ReleaseFolder, sealReleased } from "../release-folder.ts";
+import { openRelease, type ReleaseFolder, sealReleased } from "../signed-release.ts";
 import { pinnedKeys } from "../release-keys.ts";
 import { sendJobs, type WaitOptions } from "../send-and-wait.ts";
 import { batchOf } from "../send-jobs.ts";

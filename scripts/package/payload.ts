@@ -19,7 +19,7 @@ export const ROOT = join(import.meta.dirname, "../..");
 const LIBRARY = "usr/libexec/keybound-agent";
 const DOCUMENTS = "usr/share/doc/keybound-agent";
 
-/** The agent's bundles by their names. */
+/** The bundles that are the agent, each with its source. */
 export const PROGRAMS = {
   "keybound-agent.cjs": "agent/main.ts",
   "keybound-agent-inventory.cjs": "agent/inventory-main.ts",
@@ -28,7 +28,7 @@ export const PROGRAMS = {
 /** Files that are packed as they stand here. */
 const COPIED = {
   "usr/bin/keybound-agent": "packaging/linux/keybound-agent",
-  [`${LIBRARY}/bind-at-install`]: "packaging/linux/bind-at-install",
+  [`${LIBRARY}/bind-at-install`]: "packaging/unix/bind-at-install",
   [`${LIBRARY}/start`]: "packaging/unix/start",
   "usr/lib/systemd/system/keybound-agent.service": "packaging/systemd/keybound-agent.service",
   [`${DOCUMENTS}/README`]: "packaging/linux/README",

@@ -84,9 +84,14 @@ function programs(): string {
 
 describe("the program that changes the user", () => {
   const ids = { uid: 501, gid: 20, groups: [20, 12, 80] };
-  const spawned = (platform: NodeJS.Platform, isLoggedOn: boolean) => {
+  const spawned = (platform: NodeJS.Platform, isLoggedOn: boolean, groups: readonly number[] = ids.groups) => {
     const place = programs();
-    const change = { ids, isLoggedOn, platform, places: { programs: [place], runtime: "/run/user" } };
+    const change = {
+      ids: { ...ids, groups },
+      isLoggedOn,
+      platform,
+      places: { programs: [place], runtime: "/run/user" },
+    };
     const { program, args, env, cwd, descriptors } = throughChanger({ ...job, descriptors: [7] }, 8, change);
     const words = [program, ...args].map((word) => word.replace(`${place}/`, ""));
     return { line: words.join(" "), env, cwd, descriptors };
@@ -105,5 +110,12 @@ describe("the program that changes the user", () => {
     const change = "chroot -u 501 -g 20 -G 20,12,80 / /bin/sh /dev/fd/4 /usr/bin/env -0";
     expect(spawned("darwin", false).line).toBe(change);
     expect(spawned("darwin", true).line).toBe(`launchctl asuser 501 ${change}`);
+  });
+
+  it("gets no more groups on macOS than that takes, the first of them", () => {
+    const groups = Array.from({ length: 20 }, (_, index) => index + 20);
+    const first = "20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35";
+    expect(spawned("darwin", false, groups).line).toContain(` -G ${first} / `);
+    expect(spawned("linux", false, groups).line).toContain(` --groups ${groups.join(",")} `);
   });
 });

@@ -11,6 +11,7 @@ import { bundleProgram } from "../../scripts/build.ts";
 import { releaseSigner } from "../cast/release.ts";
 import { Program, until } from "../e2e/program.ts";
 import { expectDone, PASSPHRASE, type Ran, runProgram } from "../operator/house.ts";
+import { releaseIn, writeSums } from "../operator/release.ts";
 import { bundler, install, release, signFolder } from "./built.ts";
 
 const NEXT = "0.2.0";
@@ -218,6 +219,19 @@ test("a client sends nothing of a release that its build cannot prove, or whose 
     code: 1,
     stderr: expect.stringContaining("release-other"),
   });
+});
+
+test("a folder of installers is said to be signed where it is, and not made where the sums are not the signed ones", async () => {
+  const from = releaseIn(path("installers"));
+  const made = (out: string) => cli(["package", "--for", "linux-deb", "--release", from, "--out", path(out)]);
+  signFolder(from, "0.1.0", keys);
+  const signed = expectDone(await made("signed"));
+  expect(signed.stderr).not.toContain("the release is not signed");
+  expect(readFileSync(path("signed/INSTALL.txt"), "utf8")).not.toContain("the release is not signed");
+  writeFileSync(join(from, "keybound-agent_0.1.0_amd64.deb"), "another");
+  writeSums(from);
+  expect(await made("changed-installers")).toMatchObject({ code: 1, stderr: expect.stringContaining("release-other") });
+  expect(existsSync(path("changed-installers"))).toBe(false);
 });
 
 test("a device refuses what the relay has altered, and runs as before", async () => {

@@ -35,6 +35,8 @@ describe("this repository", () => {
     );
     expect(files.toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
       "agent/inventory.ts",
+      // macOS alone, before anything runs.
+      "agent/machine.ts",
       // Windows alone, before anything runs.
       "agent/private-folder.ts",
       "agent/run/ask-program.ts",
