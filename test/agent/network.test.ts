@@ -165,6 +165,8 @@ describe("through a proxy", () => {
   });
 });
 
+const nothing = () => undefined;
+
 test("an agent that is asked to stop while the system is asked for its proxy dials nobody", async () => {
   let dialled = 0;
   const server = createServer(() => dialled++).listen(0, "127.0.0.1");
@@ -173,7 +175,6 @@ test("an agent that is asked to stop while the system is asked for its proxy dia
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const [asked, stopping] = [Promise.withResolvers<Network>(), new AbortController()];
-  const nothing = () => undefined;
   const ended = stayConnected(
     {
       relays: [`ws://127.0.0.1:${port}`],
