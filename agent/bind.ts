@@ -1,5 +1,4 @@
 // Taking an owner from a package: the protocol decides whether, this does it in one transaction, so that a device has the old owner or the new.
-import { toBase64url } from "../protocol/bytes.ts";
 import {
   type BindingDecision,
   type BoundOwner,
@@ -9,18 +8,15 @@ import {
 } from "../protocol/binding.ts";
 import { signBindingReport } from "../protocol/binding-report.ts";
 import type { DeploymentPackage } from "../protocol/deployment.ts";
-import { machineTag, signEnrolment } from "../protocol/enrolment.ts";
+import { signEnrolment } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
 import { signerOf } from "../protocol/signature.ts";
-import type { Outcome } from "../protocol/outcome.ts";
-import { noteEnded } from "./cancels.ts";
+import { emptyLedger, endJobs, isMadeHere, noteEnd, tagOf } from "./end-identity.ts";
 import { forgetFarewell, keepFarewell } from "./farewell.ts";
 import { append } from "./journal.ts";
 import type { AgentVersion } from "./version.ts";
-import { startedJobs, waitingJob, waitingJobs } from "./ledger.ts";
+import { forgetLeftOwner, type LeftOwner, readLeftOwner } from "./left-owner.ts";
 import type { Machine } from "./machine.ts";
-import { endJob } from "./occurrences.ts";
-import { answer, receiptCount, standingOf } from "./outbox.ts";
 import {
   addTombstones,
   addVouch,
@@ -28,6 +24,7 @@ import {
   isBound,
   keyLogView,
   type NewIdentity,
+  type NewOwner,
   newSeed,
   type Owner,
   publicKeysOf,
@@ -49,17 +46,25 @@ export type BindOptions = {
   readonly random: Random;
 };
 
+/** How the jobs of an owner before end, whether they had begun or not. */
+const CHANGED = {
+  begun: { type: "cancelled", by: "owner-change" },
+  waiting: { type: "cancelled", by: "owner-change" },
+} as const;
+
 /** Binds, updates or keeps, and says which. Throws the refusal that forbids it; then nothing has changed but the journal. */
 export function bind(offered: DeploymentPackage, options: BindOptions): BindingDecision {
   const { state, consent, now } = options;
   return state.write("bind", () => {
     const before = readOwner(state);
+    const left = readLeftOwner(state, offered.state.tenant);
     const decision = decideBinding({
       offered,
       bound: before === undefined ? undefined : boundOwner(state, before),
+      left: left === undefined ? undefined : boundOwner(state, left),
       tombstones: readTombstones(state),
       consent,
-      now: Math.max(now, before?.floor ?? 0),
+      now: Math.max(now, before?.floor ?? left?.floor ?? 0),
     });
     carryOut(decision, { offered, before, options });
     return decision;
@@ -106,7 +111,7 @@ function carryOut(decision: BindingDecision, binding: Binding): void {
   }
 }
 
-function boundOwner(state: State, owner: Owner): BoundOwner {
+function boundOwner(state: State, owner: Pick<Owner, "keyState" | "deployedAt">): BoundOwner {
   return { keyLog: keyLogView(state, owner.keyState), deployedAt: owner.deployedAt };
 }
 
@@ -115,10 +120,11 @@ function boundOwner(state: State, owner: Owner): BoundOwner {
  * lives on where it was made, so this machine says nothing in its name any more.
  */
 function renewIdentity({ offered, before, options }: Binding): void {
-  if (before === undefined || isMadeHere(before, options)) return;
+  if (before === undefined || isMadeHere(before, options.machine)) return;
   const { state } = options;
-  endJobs(before, options);
-  endIdentity(before, options);
+  endJobs(before, options, CHANGED);
+  noteEnd(before, options, "unbound");
+  emptyLedger(state);
   forgetFarewell(state);
   const identity = newIdentity(offered, options);
   replaceIdentity(state, identity);
@@ -130,10 +136,11 @@ function changeOwner({ offered, before, options }: Binding): void {
   if (before === undefined) throw new Error("internal error: no owner to leave");
   const { state, now } = options;
   const identity = newIdentity(offered, options);
-  endJobs(before, options);
-  if (isMadeHere(before, options)) keepFarewell(state, lastReport(before, { offered, identity, options }), now);
+  endJobs(before, options, CHANGED);
+  if (isMadeHere(before, options.machine)) keepFarewell(state, lastReport(before, { offered, identity, options }), now);
   else forgetFarewell(state);
-  endIdentity(before, options);
+  noteEnd(before, options, "unbound");
+  emptyLedger(state);
   addTombstones(state, newTombstones(offered, boundOwner(state, before)), now);
   for (const table of ["vouch", "key_entry"]) state.run(`DELETE FROM ${table}`);
   forgetRefusedPackage(state);
@@ -150,44 +157,12 @@ function lastReport(
   return signBindingReport(report, signer);
 }
 
-/** Ends every unfinished job with a receipt of the device as it was. */
-function endJobs(before: Owner, { state, now, machine, agent }: BindOptions): void {
-  const standing = standingOf(before, { bootId: machine.bootId, agent: agent.text, time: now });
-  for (const { job, statement, startedAt } of openJobs(state)) {
-    const outcome: Outcome = { type: "cancelled", by: "owner-change" };
-    const ran =
-      startedAt === undefined ? ({ contained: "yes" } as const) : ({ contained: "unknown", startedAt } as const);
-    endJob(state, { job, statement, outcome, ...ran }, (given) => void answer(state, standing, given));
-    noteEnded(state, standing, { job, outcome });
-  }
-}
-
-/** The journal says how far this identity came; ledger and outbox begin empty with the next. */
-function endIdentity(before: Owner, { state, now }: BindOptions): void {
-  append(state, now, {
-    type: "unbound",
-    tenant: before.tenant,
-    name: before.keyState.name,
-    device: before.device,
-    keySeq: before.keyState.head.seq,
-    receipts: receiptCount(state),
-  });
-  for (const table of ["ledger", "barred", "cancelling", "receipt", "refused"]) state.run(`DELETE FROM ${table}`);
-}
-
-function isMadeHere({ tenant, machineTag: tag }: Owner, options: BindOptions): boolean {
-  return tagOf(tenant, options) === tag;
-}
-
-function openJobs(state: State): readonly { job: string; statement: string; startedAt?: number }[] {
-  const waiting = waitingJobs(state).flatMap(({ job }) => waitingJob(state, job) ?? []);
-  return [...startedJobs(state), ...waiting.map(({ job, statement }) => ({ job, statement }))];
-}
-
 /** New keys and the judged log: this device's owner from here on. */
 function takeOwner({ offered, before, options }: Binding, identity: NewIdentity): void {
   const { state, now } = options;
   const { deployment } = offered;
+  const left = readLeftOwner(state, deployment.tenant);
+  forgetLeftOwner(state, deployment.tenant);
   writeOwner(state, {
     tenant: deployment.tenant,
     boundAt: now,
@@ -195,14 +170,23 @@ function takeOwner({ offered, before, options }: Binding, identity: NewIdentity)
     deployedAt: deployment.issuedAt,
     relays: deployment.relays,
     class: deployment.class,
-    keyState: offered.state,
-    entries: offered.entries,
+    ...logOf(offered, left),
     ...identity,
   });
   if (before === undefined) addTombstones(state, newTombstones(offered, undefined), now);
   for (const signer of offered.signers) addVouch(state, signer, deployment.issuedAt);
   raiseFloor(state, deployment.issuedAt, now);
+  if (left !== undefined) raiseFloor(state, left.floor, left.floor);
   noteBound(offered, identity, options);
+}
+
+/** The longer of the package's log and what is kept of the same tenant's, which is in its place already. */
+function logOf({ state, entries }: DeploymentPackage, left: LeftOwner | undefined): Pick<NewOwner, "keyState" | "log"> {
+  if (left === undefined) return { keyState: state, log: { from: 0, entries } };
+  const from = left.keyState.head.seq + 1;
+  const isLonger = state.head.seq >= from;
+  const keyState = isLonger ? { ...state, forks: left.keyState.forks } : left.keyState;
+  return { keyState, log: { from, entries: entries.slice(from) } };
 }
 
 /** Fresh keys, and an enrolment request under them that waits for a relay. */
@@ -218,7 +202,7 @@ function newIdentity({ deployment, id, tokenSecret }: DeploymentPackage, options
       platform: machine.platform,
       release: machine.release,
       arch: machine.arch,
-      machineTag: tagOf(deployment.tenant, options),
+      machineTag: tagOf(deployment.tenant, machine),
       deployment: id,
       ...(deployment.token === undefined ? {} : { token: deployment.token }),
       agent: agent.text,
@@ -226,11 +210,7 @@ function newIdentity({ deployment, id, tokenSecret }: DeploymentPackage, options
     },
     { signer: signerOf(keys.seed), tokenSecret },
   );
-  return { ...keys, machineTag: tagOf(deployment.tenant, options), enrolment };
-}
-
-function tagOf(tenant: string, { machine }: BindOptions): string {
-  return toBase64url(machineTag(tenant, machine.machineId));
+  return { ...keys, machineTag: tagOf(deployment.tenant, machine), enrolment };
 }
 
 function noteBound(

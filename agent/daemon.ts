@@ -1,14 +1,13 @@
 // The daemon: serves the device's owner until it is stopped, and begins again by itself when the owner changes.
 import type { Logger } from "pino";
-import { toBase64url } from "../protocol/bytes.ts";
-import { machineTag } from "../protocol/enrolment.ts";
 import type { Random } from "../protocol/seal.ts";
 import { DeafRelays } from "./deaf-relays.ts";
+import { runFarewellErrand } from "./farewell-errand.ts";
 import { AgentFault } from "./fault.ts";
 import type { AgentVersion } from "./version.ts";
 import { append } from "./journal.ts";
 import type { Machine } from "./machine.ts";
-import { type Owner, readOwner } from "./owner.ts";
+import { isOwnMachine, type Owner, readOwner } from "./owner.ts";
 import { watchOwnerMark } from "./owner-mark.ts";
 import { OwnerChanged, OwnerState } from "./owner-state.ts";
 import type { Network } from "./network.ts";
@@ -51,9 +50,11 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
   state.write("stop", () => append(state, now(), { type: "stopped" }));
 }
 
-async function untilBound({ paths, state, supervisor, log }: DaemonOptions, signal: AbortSignal): Promise<void> {
+async function untilBound(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const { paths, state, supervisor, log } = options;
   log.info("this device has no owner yet; waiting to be bound");
   const changed = Promise.withResolvers<void>();
+  const leaving = new AbortController();
   using watching = new DisposableStack();
   watching.use(watchOwnerMark(paths, changed.resolve));
   // Bound between our look and the watch: then there is nothing to wait for.
@@ -61,7 +62,11 @@ async function untilBound({ paths, state, supervisor, log }: DaemonOptions, sign
   signal.addEventListener("abort", () => changed.resolve(), { once: true });
   supervisor.says("this device has no owner yet; waiting to be bound");
   supervisor.ready();
+  // An agent that was being uninstalled, and died before it had said so.
+  const errand = runFarewellErrand(options, leaving.signal);
   await changed.promise;
+  leaving.abort();
+  await errand;
 }
 
 /** Until the signal aborts or the owner changes. */
@@ -94,7 +99,7 @@ async function serveOwner(
 
 /** The same identity on another machine is a clone of its disk; two devices of one name must never both obey. */
 function checkMachine(owner: Owner, { state, machine, now }: DaemonOptions): void {
-  if (toBase64url(machineTag(owner.tenant, machine.machineId)) === owner.machineTag) return;
+  if (isOwnMachine(owner, machine)) return;
   state.write("clone", () => append(state, now(), { type: "clone", device: owner.device }));
   throw new AgentFault("clone", `device ${owner.device}`);
 }

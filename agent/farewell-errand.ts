@@ -53,10 +53,14 @@ function waitMs(attempt: number, draw: number): number {
   return Math.min(FAREWELL_RETRY_CAP_MS, longest) * (0.5 + draw / 2);
 }
 
-type Visit = FarewellOptions & { readonly farewell: Farewell };
+export type Visit = Pick<FarewellOptions, "network" | "now" | "log"> & { readonly farewell: Farewell };
 
-/** Whether nothing is left to be said there. */
-async function visit(relay: string, { farewell, network, now, log }: Visit, stopping: AbortSignal): Promise<boolean> {
+/** Whether nothing is left to be said there. Ends soon after the signal aborts; throws where it had aborted before. */
+export async function visit(
+  relay: string,
+  { farewell, network, now, log }: Visit,
+  stopping: AbortSignal,
+): Promise<boolean> {
   const opened = Promise.withResolvers<{ readonly enrolled?: boolean | undefined }>();
   const events = {
     onOpen: opened.resolve,

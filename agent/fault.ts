@@ -26,6 +26,14 @@ export const FAULTS = {
     hint: "bind this machine by itself: keybound-agent bind FILE; it becomes a device of its own",
   },
   "journal-broken": { says: "the journal's chain does not hold", hint: "somebody changed the state outside the agent" },
+  "trial-unproved": {
+    says: "this version of the agent is on trial and could not prove itself",
+    hint: "nothing is to be done: the version before it goes on; keybound-agent doctor says what failed",
+  },
+  "update-on-trial": {
+    says: "a new version of the agent is being tried on this device",
+    hint: "wait until that is decided, half an hour at the most: keybound-agent doctor",
+  },
   misuse: { says: "the command was not understood", hint: "keybound-agent --help" },
 } as const;
 

@@ -10,6 +10,7 @@ Commands:
   status        who owns this device, since when, and the last refusal
   journal       what this device accepted, refused and ran
   network       through which proxy relays are reached; with --proxy or --ca sets it
+  leave         for uninstallers: tells the owner, then removes binding, keys, queue and files; the journal stays
   doctor        looks at everything that this device needs, and says what to do
 
 Options:
@@ -26,6 +27,7 @@ bind, network; for one run alone, run:
   --ca FILE     PEM certificates that a relay's may come from, besides the system's; none
 
 run:
+  --prove       only show that this version, which is on trial, can serve; the starter asks for it
   --until-input-ends  stop when standard input ends as well, for a service host that holds it
 
 journal:

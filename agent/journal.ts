@@ -18,7 +18,7 @@ export type JournalEntry =
       readonly deployment: string;
     }
   | {
-      readonly type: "unbound";
+      readonly type: "unbound" | "left";
       readonly tenant: string;
       readonly name: string;
       readonly device: string;
@@ -46,6 +46,7 @@ export type JournalEntry =
   | { readonly type: "refusals-unwritten"; readonly count: number }
   | { readonly type: "class"; readonly class: string; readonly rosterSeq: number }
   | { readonly type: "clone"; readonly device: string }
+  | { readonly type: "version-failed"; readonly version: string; readonly job: string }
   | { readonly type: "stopped" }
   | { readonly type: "started"; readonly agent: string };
 

@@ -110,6 +110,8 @@ export const FAREWELL_RETRY_MS = 60_000;
 export const FAREWELL_RETRY_CAP_MS = 24 * 3_600_000;
 /** All of a farewell on one connection; a former owner's relay must not keep us longer. */
 export const FAREWELL_VISIT_MS = 60_000;
+/** The goodbye of an agent that is being uninstalled: whoever removes a package waits no longer for a network. */
+export const LEAVE_MS = 10_000;
 /** Last words that nobody took in this time are forgotten, and the former identity's key with them. */
 export const FAREWELL_KEPT_MS = 30 * 24 * 3_600_000;
 /** As many answers as a device can have owed: the jobs of a busy day. Older ones go first to whoever reads the journal. */
@@ -142,6 +144,12 @@ export const CANNOT_SERVE_WAIT_MS = 30_000;
 export const CANNOT_SERVE_LOOK_MS = 500;
 /** How long another writer (bind beside run) may hold the database. */
 export const DATABASE_WAIT_MS = 5_000;
+/** A version on trial that has found no relay in this time has failed: a network that comes up late is there by then. */
+export const TRIAL_CONNECT_MS = 5 * 60_000;
+/** A version that has served for this long is none that fails to start. */
+export const STARTED_MS = 60_000;
+/** `versions/trial` holds a version and a number; `asked` a version and a job's id. */
+export const MAX_VERSION_TEXT_BYTES = 200;
 /** The agent's own log, where it writes one: weeks of a busy device in each file, so that all of it fits beside anything. */
 export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 /** Older files of it that are kept. */

@@ -9,7 +9,8 @@ import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { lockState } from "./lock.ts";
+import { openToServe } from "./held-state.ts";
+import { TRIAL_CONNECT_MS } from "./limits.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
@@ -18,11 +19,12 @@ import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
 import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
-import { State } from "./state.ts";
+import { countedStart, settleVersions } from "./serve-version.ts";
 import { StopRequests } from "./stop-requests.ts";
 import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./supervisor.ts";
 import { superviseRun } from "./supervise-run.ts";
 import { VERSION } from "./version.ts";
+import { isOnTrial, refuseOnTrial, versionsOf } from "./versions.ts";
 
 const now = () => Date.now();
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
@@ -42,6 +44,7 @@ function commandLine() {
         ca: { type: "string" },
         bundle: { type: "string" },
         "until-input-ends": { type: "boolean", default: false },
+        prove: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
         version: { type: "boolean", default: false },
       },
@@ -62,6 +65,7 @@ async function main(): Promise<void> {
   switch (command) {
     case "bind": {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
+      refuseOnTrial(ownVersions());
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
       const { bindCommand } = await import("./commands.ts");
@@ -81,7 +85,11 @@ async function main(): Promise<void> {
       );
     }
     case "run":
-      await run(paths, { proxy: values.proxy, ca: values.ca }, values["until-input-ends"]);
+      await run(
+        paths,
+        { proxy: values.proxy, ca: values.ca },
+        { untilInputEnds: values["until-input-ends"], prove: values.prove },
+      );
       // All is written. What a job left behind on purpose may hold its output open, which under Wine keeps a process.
       return process.exit();
     case "network": {
@@ -98,12 +106,18 @@ async function main(): Promise<void> {
       const { journalCommand } = await import("./commands.ts");
       return print(journalCommand({ paths, json: values.json, last: count(values.last), verify: values.verify }));
     }
+    case "leave":
+      print(await leaveState(paths));
+      // A name that is still being looked up would keep the process.
+      return process.exit();
     case "doctor":
       return doctor(paths, values);
     default:
       throw new AgentFault("misuse", `no command ${command}`);
   }
 }
+
+const ownVersions = () => versionsOf(process.argv[1] ?? "", { platform: process.platform });
 
 type Serving = {
   readonly options: NetworkOptions;
@@ -112,47 +126,79 @@ type Serving = {
   readonly log: Logger;
 };
 
-async function run(paths: Paths, options: NetworkOptions, untilInputEnds: boolean): Promise<void> {
+async function run(
+  paths: Paths,
+  options: NetworkOptions,
+  given: { untilInputEnds: boolean; prove: boolean },
+): Promise<void> {
   const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
   // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
   process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
-  using supervisor = openSupervisor(takeSupervisorAddress(process.env, process.pid));
-  using stopping = new StopRequests(untilInputEnds);
+  const address = takeSupervisorAddress(process.env, process.pid);
+  using stopping = new StopRequests(given.untilInputEnds);
+  const isTried = isOnTrial(ownVersions());
+  if (given.prove && !isTried) throw new AgentFault("misuse", "--prove is for a version that is on trial");
+  // Nothing is served before the proof, whoever started us.
+  if (isTried) await prove(paths, { options, stopping: stopping.signal, log });
+  if (given.prove) return;
+  using supervisor = openSupervisor(address);
   const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, log });
-  await superviseRun(serve, { supervisor, stopping: stopping.signal, paths });
+  await countedStart(ownVersions(), () => superviseRun(serve, { supervisor, stopping: stopping.signal, paths }));
+}
+
+/** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
+async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor">): Promise<void> {
+  const { proveVersion } = await import("./prove.ts");
+  const network = () => withSystemProxy(networkOf(paths.state, process.env, options), process.platform, process.env);
+  const trial = { machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network, now, draw: Math.random, log };
+  await proveVersion(paths.state, ownVersions(), trial, stopping);
 }
 
 async function serveState(paths: Paths, { options, supervisor, stopping, log }: Serving): Promise<void> {
   const { runDaemon } = await import("./daemon.ts");
-  const state = State.open(paths.state);
-  try {
-    using held = new DisposableStack();
-    held.use(lockState(paths.state));
-    const machine = readMachine(now());
-    const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
-    const { platform } = process;
-    const launcher = besideProgram(LAUNCHER);
-    const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-    const environment = { ...runEnvironment(paths), containment };
-    const named = () => networkOf(paths.state, process.env, options);
-    // What was typed wrongly is said at once.
-    named();
-    const network = () => withSystemProxy(named(), platform, process.env);
-    const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
-    log.info({ agent: VERSION.text, state: paths.state }, "started");
-    await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
-    log.info("stopped");
-  } finally {
-    state.close();
-  }
+  const versions = ownVersions();
+  using held = openToServe(paths.state, versions);
+  const { state, wasReturned } = held;
+  const machine = readMachine(now());
+  const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;
+  const { platform } = process;
+  const launcher = besideProgram(LAUNCHER);
+  const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
+  const environment = { ...runEnvironment(paths), containment };
+  const named = () => networkOf(paths.state, process.env, options);
+  // What was typed wrongly is said at once.
+  named();
+  const network = () => withSystemProxy(named(), platform, process.env);
+  const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
+  log.info({ agent: VERSION.text, state: paths.state }, "started");
+  settleVersions({ state, versions, wasReturned, log, now: now() });
+  await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
+  log.info("stopped");
+}
+
+/** What is to be read from it is the one line of the result: the log is silent unless asked. */
+async function leaveState(paths: Paths): Promise<string> {
+  const { leaveCommand } = await import("./leave-command.ts");
+  const { openLog } = await import("./log.ts");
+  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
+  const network = () => withSystemProxy(networkOf(paths.state, process.env), process.platform, process.env);
+  return await leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
   const { doctorCommand } = await import("./doctor-command.ts");
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
-  const options = { paths, machine: readMachine(now()), agent: VERSION.text, env: process.env, interpreters, now };
+  const options = {
+    paths,
+    machine: readMachine(now()),
+    agent: VERSION.text,
+    versions: ownVersions(),
+    env: process.env,
+    interpreters,
+    now,
+  };
   const { text, isWell } = await doctorCommand({ ...options, json, bundle });
   print(text);
   if (!isWell) process.exitCode = 1;

@@ -1,6 +1,6 @@
 // How this device reaches relays: through which proxy, and whose certificates are believed beside the system's. What was set on the
 // command line comes before what is kept in the state folder, that before the environment, and that before the system's own settings.
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -56,6 +56,10 @@ export function keepNetwork(folder: string, { proxy, ca }: NetworkOptions): void
     ca: ca === undefined ? before.ca : readCa(ca),
   };
   replaceFile(join(folder, FILE), `${JSON.stringify(next)}\n`, 0o600);
+}
+
+export function forgetNetwork(folder: string): void {
+  rmSync(join(folder, FILE), { force: true });
 }
 
 /** The same, with what the system is set to where nobody named a proxy: asked anew each time, since people change it. */

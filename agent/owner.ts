@@ -1,11 +1,13 @@
 // The device's owner as the state keeps it: the row, the key log that was judged, and the device's own keys.
 import * as v from "valibot";
 import { toBase64url } from "../protocol/bytes.ts";
+import { machineTag } from "../protocol/enrolment.ts";
 import type { KeyLogState } from "../protocol/key-state.ts";
 import type { KeyLogView } from "../protocol/key-view.ts";
 import { sealingPairOf } from "../protocol/passphrase.ts";
 import type { SealingPair } from "../protocol/seal.ts";
 import { type Signer, signerOf } from "../protocol/signature.ts";
+import type { Machine } from "./machine.ts";
 import { bytesOf, numberOf, optionalBytesOf, optionalTextOf, type Row, textOf } from "./row.ts";
 import type { State } from "./state.ts";
 
@@ -35,12 +37,18 @@ export type NewIdentity = Pick<Owner, "device" | "machineTag" | "enrolment"> & {
   readonly sealingKey: Uint8Array;
 };
 
+/** Whether this identity was made on this machine; otherwise it is the copy of a disk. */
+export function isOwnMachine(owner: Pick<Owner, "tenant" | "machineTag">, { machineId }: Machine): boolean {
+  return toBase64url(machineTag(owner.tenant, machineId)) === owner.machineTag;
+}
+
 type LogEntries = readonly { readonly id: string; readonly bytes: Uint8Array }[];
 
 /** What a new binding brings. */
 export type NewOwner = NewIdentity &
   Pick<Owner, "tenant" | "boundAt" | "deployment" | "deployedAt" | "relays" | "class" | "keyState"> & {
-    readonly entries: LogEntries;
+    /** What is added to the log's entries that are kept already. */
+    readonly log: { readonly from: number; readonly entries: LogEntries };
   };
 
 const Relays = v.array(v.string());
@@ -81,7 +89,7 @@ function ownerOf(row: Row): Owner {
 }
 
 // The state was judged before it was stored, in a folder that only this agent's user can write.
-function keyStateOf(json: string): KeyLogState {
+export function keyStateOf(json: string): KeyLogState {
   return JSON.parse(json);
 }
 
@@ -109,18 +117,19 @@ export function writeOwner(state: State, owner: NewOwner): void {
     owner.enrolment.proof ?? null,
     JSON.stringify(owner.keyState),
   );
-  addKeyEntries(state, { from: 0, entries: owner.entries, heardAt: owner.boundAt });
+  addKeyEntries(state, { ...owner.log, heardAt: owner.boundAt });
 }
 
 /** The same owner's device under new keys, inside the caller's transaction. */
-export function replaceIdentity(state: State, { seed, sealingKey, device, machineTag, enrolment }: NewIdentity): void {
+export function replaceIdentity(state: State, identity: NewIdentity): void {
+  const { seed, sealingKey, device, enrolment } = identity;
   state.run(
     `UPDATE owner SET generation = generation + 1, seed = ?, sealing = ?, device = ?, machine_tag = ?, enrolment = ?,
        enrolment_id = ?, proof = ?, roster_key_seq = -1, roster_seq = -1, name = NULL`,
     seed,
     sealingKey,
     device,
-    machineTag,
+    identity.machineTag,
     enrolment.request,
     enrolment.id,
     enrolment.proof ?? null,

@@ -114,6 +114,17 @@ ALTER TABLE receipt ADD COLUMN result_file TEXT;
 ALTER TABLE receipt ADD COLUMN result_bytes INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** What is kept of an owner whose agent was uninstalled, beside the entries of its key log. */
+const LEFT_OWNER = `
+CREATE TABLE left_owner (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  tenant TEXT NOT NULL,
+  key_state TEXT NOT NULL,               -- these three as in owner
+  deployed_at INTEGER NOT NULL,
+  floor INTEGER NOT NULL
+) STRICT;
+`;
+
 /** Step n leads from version n to version n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS, TURNS, FETCHED];
+export const SCHEMA_STEPS: readonly string[] = [FIRST, BINDING_REPORTS, CANCELS, TURNS, FETCHED, LEFT_OWNER];
 export const SCHEMA_VERSION = SCHEMA_STEPS.length;

@@ -20,17 +20,13 @@ export class State {
     this.#observe = observe;
   }
 
-  /** Opens the state in this folder, making it where there is none and bringing an older one up to date. Throws `state-unwritable` or `state-newer`. */
-  static open(folder: string, observe: Observe = () => undefined): State {
-    try {
-      makePrivate(resolve(folder), process.platform);
-      return new State(openDatabase(join(folder, "state.db")), observe);
-    } catch (error) {
-      if (error instanceof AgentFault) throw error;
-      throw new AgentFault("state-unwritable", `${folder}: ${error instanceof Error ? error.message : ""}`, {
-        cause: error,
-      });
-    }
+  /**
+   * Opens the state in this folder, making it where there is none and bringing an older one up to date. `beforeUpgrade` is called
+   * before that, while nobody else can write. Throws `state-unwritable` or `state-newer`.
+   */
+  static open(folder: string, observe: Observe = () => undefined, beforeUpgrade: () => void = () => undefined): State {
+    makeStateFolder(folder);
+    return unlessUnwritable(folder, () => new State(openDatabase(join(folder, "state.db"), beforeUpgrade), observe));
   }
 
   /** Opens the state to look at it beside a running daemon. `undefined` where there is none or it may not be read. */
@@ -38,7 +34,7 @@ export class State {
     try {
       const db = new DatabaseSync(join(folder, "state.db"), { readOnly: true, timeout: DATABASE_WAIT_MS });
       db.exec("PRAGMA trusted_schema = OFF");
-      return versionOf(db) === SCHEMA_VERSION ? new State(db, () => undefined) : undefined;
+      return schemaVersionOf(db) === SCHEMA_VERSION ? new State(db, () => undefined) : undefined;
     } catch (error) {
       if (isSqliteError(error)) return undefined;
       throw error;
@@ -95,7 +91,23 @@ export class State {
   }
 }
 
-function openDatabase(path: string): DatabaseSync {
+/** Where there is none, makes the folder that a state is in, for its owner alone. Throws `state-unwritable`. */
+export function makeStateFolder(folder: string): void {
+  unlessUnwritable(folder, () => makePrivate(resolve(folder), process.platform));
+}
+
+function unlessUnwritable<T>(folder: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof AgentFault) throw error;
+    throw new AgentFault("state-unwritable", `${folder}: ${error instanceof Error ? error.message : ""}`, {
+      cause: error,
+    });
+  }
+}
+
+function openDatabase(path: string, beforeUpgrade: () => void): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: DATABASE_WAIT_MS });
   db.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512",
@@ -104,26 +116,27 @@ function openDatabase(path: string): DatabaseSync {
   db.exec("PRAGMA fullfsync = ON");
   // What is deleted, a former identity's key above all, is overwritten with the page that it was on.
   db.exec("PRAGMA secure_delete = FAST");
-  const version = versionOf(db);
+  const version = schemaVersionOf(db);
   if (version > SCHEMA_VERSION)
     throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);
-  if (version < SCHEMA_VERSION) bringUpToDate(db);
+  if (version < SCHEMA_VERSION) bringUpToDate(db, beforeUpgrade);
   for (const file of [path, `${path}-wal`, `${path}-shm`]) keepPrivate(file, process.platform);
   return db;
 }
 
 /** In one transaction, from the version as it is there: `bind` and `run` may come to an older state at once. */
-function bringUpToDate(db: DatabaseSync): void {
+function bringUpToDate(db: DatabaseSync, beforeUpgrade: () => void): void {
   db.exec("BEGIN IMMEDIATE");
-  const steps = SCHEMA_STEPS.slice(versionOf(db));
+  const steps = SCHEMA_STEPS.slice(schemaVersionOf(db));
+  if (steps.length > 0) beforeUpgrade();
   db.exec(`${steps.join("")} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
 }
 
-function versionOf(db: DatabaseSync): number {
+export function schemaVersionOf(db: DatabaseSync): number {
   return numberOf(db.prepare("PRAGMA user_version").get() ?? {}, "user_version");
 }
 
-function isSqliteError(error: unknown): error is Error & { errcode: number } {
+export function isSqliteError(error: unknown): error is Error & { errcode: number } {
   return error instanceof Error && "errcode" in error && typeof error.errcode === "number";
 }
 

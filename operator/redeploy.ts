@@ -8,9 +8,9 @@ import type { Session } from "./session.ts";
 
 /**
  * `came-over`: in this roster; `asks`: waits for admission; `bound`: has this owner, and the relay does not list it here yet;
- * `elsewhere`: another owner; `refused`: its last word is that it refused a package of this organisation; `waits`: none of these.
+ * `elsewhere`: another owner; `refused`: its last word is that it refused a package of this organisation; `uninstalled`: its agent was; `waits`: none of these.
  */
-export type RedeployState = "came-over" | "asks" | "bound" | "elsewhere" | "refused" | "waits";
+export type RedeployState = "came-over" | "asks" | "bound" | "elsewhere" | "refused" | "uninstalled" | "waits";
 
 export type RedeployRow = {
   /** Its id in the organisation before, and whose it was. */
@@ -114,8 +114,9 @@ function rowOf(old: Old, seen: Seen): RedeployRow {
 type Standing = Pick<RedeployRow, "state" | "now" | "refused">;
 
 function standingOf(report: BindingReport | undefined, { session: { state, roster }, here }: Seen): Standing {
-  const { moved, refused } = report ?? {};
+  const { moved, left, refused } = report ?? {};
   const said = refused === undefined ? {} : { refused };
+  if (left !== undefined) return { state: "uninstalled", ...said };
   if (moved === undefined) return { state: refused?.tenant === state.tenant ? "refused" : "waits", ...said };
   const { device } = moved;
   if (moved.tenant !== state.tenant) return { state: "elsewhere", ...said };

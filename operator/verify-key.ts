@@ -33,8 +33,15 @@ export function bindingReportWords({ bytes, envelope, known }: Reading): Words {
   const { keyLog, roster } = need(known);
   const device = envelope.signatures.map(({ key }) => roster.devices.get(key)).find((one) => one !== undefined);
   if (device === undefined) throw refuse("roster-device-unknown", `device ${envelope.signatures[0]?.key ?? ""}`);
-  const { keyHead, moved, refused, time } = readBindingReport(bytes, { sig: device.sig, tenant: keyLog.state.tenant });
+  const { keyHead, moved, left, refused, time } = readBindingReport(bytes, {
+    sig: device.sig,
+    tenant: keyLog.state.tenant,
+  });
   const away = moved === undefined ? [] : [`it belongs to the tenant with pin ${pinOf(moved.tenant)} now`];
+  const gone =
+    left === undefined
+      ? []
+      : [`its agent was uninstalled on ${date(time)}, with ${left.journal.seq} entries in its journal`];
   const no =
     refused === undefined
       ? []
@@ -42,7 +49,7 @@ export function bindingReportWords({ bytes, envelope, known }: Reading): Words {
           `it refused a package of ${refused.name}, ${pinOf(refused.tenant)}, on ${date(refused.time)}: ${refused.code}`,
         ];
   return {
-    says: [`${device.name} knew the key log to entry ${keyHead.seq} on ${date(time)}`, ...no, ...away],
+    says: [`${device.name} knew the key log to entry ${keyHead.seq} on ${date(time)}`, ...no, ...away, ...gone],
     unchecked: [],
   };
 }

@@ -1,7 +1,7 @@
-// A device says how it stands to its owner: what it knows of the key log, what package it refused last, and where it went (SPEC 9.6).
+// A device says how it stands to its owner: what it knows of the key log, what package it refused last, where it went or that the agent was uninstalled (SPEC 9.6).
 import * as v from "valibot";
 import { readEnvelopeOf, signPayload } from "./envelope.ts";
-import { Digest, LogPlace, label, Name, readFields, Time, whole } from "./fields.ts";
+import { Digest, LogPlace, label, Name, readFields, Seq, Time, whole } from "./fields.ts";
 import { keyBytes } from "./key-state.ts";
 import { MAX_REPORT_BYTES } from "./limits.ts";
 import { refuse } from "./refusal.ts";
@@ -19,7 +19,7 @@ export const RefusedPackage = v.strictObject({
 });
 export type RefusedPackage = Readonly<v.InferOutput<typeof RefusedPackage>>;
 
-export const BindingReport = v.strictObject({
+const Fields = v.strictObject({
   tenant: Digest,
   device: Digest,
   /** The key log as the device knows it. */
@@ -28,9 +28,17 @@ export const BindingReport = v.strictObject({
   refused: v.exactOptional(RefusedPackage),
   /** The owner that it has now, and its identity there. The last word of the identity that signs this. */
   moved: v.exactOptional(v.strictObject({ tenant: Digest, device: Digest })),
+  /** The agent was uninstalled, and its journal ended here. The last word of the identity that signs this. */
+  left: v.exactOptional(v.strictObject({ journal: v.strictObject({ seq: Seq, hash: Digest }) })),
   agent: label(32),
   time: Time,
 });
+
+/** An identity ends in one way at the most. */
+export const BindingReport = v.pipe(
+  Fields,
+  v.check(({ moved, left }) => moved === undefined || left === undefined, "moved and left in one report"),
+);
 export type BindingReport = Readonly<v.InferOutput<typeof BindingReport>>;
 
 export function signBindingReport(report: BindingReport, signer: Signer): Uint8Array {

@@ -36,12 +36,15 @@ export type BindingDecision =
 export function decideBinding({
   offered,
   bound,
+  left,
   tombstones,
   consent,
   now,
 }: {
   offered: DeploymentPackage;
   bound: BoundOwner | undefined;
+  /** What is kept of the package's tenant on a device whose agent was uninstalled. */
+  left?: BoundOwner | undefined;
   tombstones: ReadonlySet<string>;
   consent: Consent;
   now: number;
@@ -51,7 +54,7 @@ export function decideBinding({
   if (tombstones.has(state.tenant)) throw refuse("tenant-retired", `tenant ${pinOf(state.tenant)}`); // 2
   if (state.closed) throw refuse("tenant-closed", `tenant ${pinOf(state.tenant)}`); // 3
   if (deployment.notAfter <= now) throw refuse("package-expired", `ended at ${deployment.notAfter}, here it is ${now}`); // 4
-  if (bound === undefined) return { type: "bind" }; // 5
+  if (bound === undefined) return newOwner(offered, left); // 5
   if (bound.keyLog.state.tenant === state.tenant) return sameOwner(offered, bound); // 6
   checkSuccession(offered, bound, consent.rebind); // 7
   if (!isPinned && !consent.confirmed) throw refuse("trust-needed", `the package's pin is ${pinOf(state.tenant)}`); // 8
@@ -67,18 +70,28 @@ function checkPin(tenant: string, trust: string | undefined): boolean {
 }
 
 /** Never backwards: a shorter log is no news, another line is refused, and a signer revoked since has no say in relays. */
-function sameOwner(
-  { deployment, entries, signers, state }: DeploymentPackage,
-  { keyLog, deployedAt }: BoundOwner,
-): BindingDecision {
+function sameOwner(offered: DeploymentPackage, { keyLog, deployedAt }: BoundOwner): BindingDecision {
+  const isLonger = checkLog(offered, keyLog);
+  const relays = offered.deployment.issuedAt > deployedAt;
+  return isLonger || relays ? { type: "update", relays } : { type: "keep" };
+}
+
+/** A device whose agent was uninstalled keeps what it knew of its owner's log, and does not fall behind that. */
+function newOwner(offered: DeploymentPackage, left: BoundOwner | undefined): BindingDecision {
+  if (left?.keyLog.state.closed === true) throw refuse("tenant-closed", `tenant ${pinOf(offered.state.tenant)}`);
+  if (left !== undefined) checkLog(offered, left.keyLog);
+  return { type: "bind" };
+}
+
+/** Whether the package's log is longer than what is known of the same tenant's. Throws unless one is the beginning of the other. */
+function checkLog({ deployment, entries, signers, state }: DeploymentPackage, keyLog: KeyLogView): boolean {
   const last: LogPlace = deployment.anchor;
   const shared = Math.min(last.seq, keyLog.state.head.seq);
   if (entries[shared]?.id !== keyLog.idAt(shared)) throw refuse("log-fork", `entry ${shared} of the package's key log`);
   const isLonger = last.seq > keyLog.state.head.seq;
   if (!isLonger && !signers.some((operator) => stillStands(keyLog.state, keyOf(state, operator))))
     throw refuse("signer-revoked", "the package's signer was revoked since");
-  const relays = deployment.issuedAt > deployedAt;
-  return isLonger || relays ? { type: "update", relays } : { type: "keep" };
+  return isLonger;
 }
 
 /** The key by which an operator signed the package: the one that was active at its anchor. */

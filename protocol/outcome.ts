@@ -42,10 +42,10 @@ export const Outcome = v.variant("type", [
   v.strictObject({ type: v.literal("timed-out"), afterMs: whole(0, Number.MAX_SAFE_INTEGER) }),
   /** Both its streams together were longer than the bound that was signed. */
   v.strictObject({ type: v.literal("output-limit"), afterBytes: whole(0, Number.MAX_SAFE_INTEGER) }),
-  /** Ended on purpose before it was done: the agent was stopped, its owner changed, or a signed cancel came. */
+  /** Ended on purpose before it was done: the agent was stopped, its owner changed, it was uninstalled, or a signed cancel came. */
   v.strictObject({
     type: v.literal("cancelled"),
-    by: v.picklist(["agent-stop", "owner-change", "key-revoked", "operator"]),
+    by: v.picklist(["agent-stop", "owner-change", "uninstall", "key-revoked", "operator"]),
   }),
   /** The job was a cancel, and this is what became of the jobs that it names, in its order. */
   v.strictObject({

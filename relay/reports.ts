@@ -38,6 +38,6 @@ function tellsNews(
 }
 
 /** What operators ask of a report, to be compared; fields stand in the order of the schema. */
-function newsOf({ keyHead, refused, moved }: BindingReport): string {
-  return JSON.stringify([keyHead, refused, moved]);
+function newsOf({ keyHead, refused, moved, left }: BindingReport): string {
+  return JSON.stringify([keyHead, refused, moved, left]);
 }

@@ -6,6 +6,7 @@ import type { Machine } from "../machine.ts";
 import { type Environment, type Network, networkOf, networkOfEnvironment, withSystemProxy } from "../network.ts";
 import { readOwner } from "../owner.ts";
 import type { Paths } from "../paths.ts";
+import type { Versions } from "../versions.ts";
 import { diskFinding, permissionFindings } from "./file-findings.ts";
 import { failed, type Finding } from "./finding.ts";
 import { findDaemon } from "./find-daemon.ts";
@@ -13,12 +14,14 @@ import { containmentFindings, interpreterFindings } from "./job-findings.ts";
 import { proxyFinding, relayFindings } from "./relay-findings.ts";
 import { serviceFindings } from "./service-findings.ts";
 import { stateFindings, unboundFindings, UNSEEN } from "./state-findings.ts";
+import { versionFindings } from "./version-findings.ts";
 import { type Viewed, viewState } from "./view-state.ts";
 
 export type DoctorOptions = {
   readonly paths: Paths;
   readonly machine: Machine;
   readonly agent: string;
+  readonly versions: Versions;
   readonly env: Environment;
   readonly interpreters: InterpreterContext;
   readonly now: () => number;
@@ -45,6 +48,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
     ...findings,
     ...permissionFindings(paths.state, platform),
     ...(await serviceFindings(daemon, platform)),
+    ...versionFindings(options.versions),
     ...(await reach(relays, network, now)),
     diskFinding(paths.state),
     ...containmentFindings(daemon, platform),

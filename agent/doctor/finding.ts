@@ -6,6 +6,7 @@ export const CHECKS = [
   "clock",
   "permissions",
   "service",
+  "version",
   "proxy",
   "relay",
   "key-log",

@@ -1,14 +1,12 @@
 // What the state says: who owns this device, whether its clock can be right, how old its key log is, and how full its lists are.
-import { toBase64url } from "../../protocol/bytes.ts";
 import { lastWord } from "../../protocol/checkpoint.ts";
-import { machineTag } from "../../protocol/enrolment.ts";
 import { MAX_CLOCK_AHEAD_MS, MAX_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { countJobs } from "../ledger.ts";
 import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "../limits.ts";
 import type { Machine } from "../machine.ts";
 import { outboxLoad } from "../outbox.ts";
-import { heardAtPlace, type Owner, readVouches } from "../owner.ts";
+import { heardAtPlace, isOwnMachine, type Owner, readVouches } from "../owner.ts";
 import { refusedPackage } from "../refused-package.ts";
 import type { State } from "../state.ts";
 import { failed, type Finding, mebibytes, ok, span, warning } from "./finding.ts";
@@ -44,7 +42,7 @@ export function stateFindings(look: StateLook): readonly Finding[] {
 function binding({ state, owner, machine }: StateLook): readonly Finding[] {
   const { keyState, device, name, boundAt } = owner;
   const who = `${keyState.name} (epoch ${keyState.epoch}), pin ${pinOf(owner.tenant)}, since ${iso(boundAt)}`;
-  if (toBase64url(machineTag(owner.tenant, machine.machineId)) !== owner.machineTag)
+  if (!isOwnMachine(owner, machine))
     return [
       failed(
         "binding",

@@ -11,8 +11,9 @@ import { Fault } from "../fault.ts";
 import { knownHeads } from "../known-heads.ts";
 import { type ListedDevice, listDevices } from "../listed-devices.ts";
 import { plain } from "../present/escape.ts";
+import { foldNames } from "../present/fold.ts";
 import { table } from "../present/table.ts";
-import { ago } from "../present/time.ts";
+import { ago, day } from "../present/time.ts";
 import { openSession, type Session } from "../session.ts";
 import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock.ts";
 import type { World } from "../world.ts";
@@ -35,6 +36,8 @@ type Row = {
   readonly keyLog?: number;
   /** Whether that is behind what this client knows, or on another line. */
   readonly behind?: boolean;
+  /** When its agent was uninstalled, as the device signed. */
+  readonly leftAt?: number;
   readonly pending: boolean;
   /** For a pending device: whether it sent a proof of a package's token, which is checked when you unlock. */
   readonly proof?: boolean;
@@ -50,6 +53,7 @@ export async function devices(world: World, options: ListOptions): Promise<void>
   const waiting = rows.filter(({ pending }) => pending);
   const members = rows.filter(({ pending }) => !pending);
   if (members.length > 0) print(world, await memberTable(members, world.now()));
+  sayLeft(world, members);
   if (options.pending === true) print(world, await pendingTable(waiting, world.now()));
   else if (waiting.length > 0) say(world, `${waiting.length} more ask for admission: keybound devices --pending`);
 }
@@ -89,6 +93,7 @@ function memberRow(
     groups,
     ...(own === undefined ? {} : { host: own.request.host, platform: own.request.platform }),
     ...(listed === undefined ? {} : { online: listed.online, seenAt: listed.seenAt }),
+    ...(listed?.report?.left === undefined ? {} : { leftAt: listed.report.time }),
     ...(head === undefined ? {} : { keyLog: head.seq, behind: isBehind(head, state, view.idAt(head.seq)) }),
     pending: false,
   };
@@ -124,7 +129,15 @@ async function pendingTable(rows: readonly Row[], now: number): Promise<string> 
   return table(head, cells);
 }
 
-function stateWords({ online, seenAt }: Row, now: number): string {
+/** They stay members, and get jobs that nobody takes, until somebody who holds a key removes them. */
+function sayLeft(world: World, members: readonly Row[]): void {
+  const left = members.flatMap(({ name, leftAt }) => (name === undefined || leftAt === undefined ? [] : [name]));
+  if (left.length === 0) return;
+  say(world, `uninstalled, and still members: ${foldNames(left)}; keybound devices remove NAME takes one out`);
+}
+
+function stateWords({ leftAt, online, seenAt }: Row, now: number): string {
+  if (leftAt !== undefined) return `uninstalled ${day(leftAt)}`;
   if (online === true) return "online";
   return seenAt === undefined ? "unknown to relay" : `seen ${ago(seenAt, now)}`;
 }

@@ -8,6 +8,7 @@ import { span } from "./span.ts";
 const CANCELLED: Readonly<Record<Extract<Outcome, { type: "cancelled" }>["by"], string>> = {
   "agent-stop": "the agent was stopped",
   "owner-change": "the device was given another owner",
+  uninstall: "the agent was uninstalled before its turn came",
   "key-revoked": "its signer's key was revoked before its turn came",
   operator: "a signed cancel came",
 };

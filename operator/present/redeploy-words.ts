@@ -39,6 +39,8 @@ function stateWords({ state, now, refused }: RedeployRow): string {
       return "WENT TO ANOTHER ORGANISATION";
     case "refused":
       return `refused the package: ${refusalWords(refused?.code ?? "")}`;
+    case "uninstalled":
+      return "its agent was uninstalled: it comes over when it is installed again with a new package";
     case "waits":
       return refused === undefined
         ? "not yet"

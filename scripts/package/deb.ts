@@ -24,8 +24,8 @@ export function makeDeb({ folder, bytes }: Payload, file: string, options: DebOp
   for (const name of ["control", "md5sums", ...SCRIPTS])
     settle(join(control, name), name === "control" || name === "md5sums" ? 0o644 : 0o755, epochS);
   settle(control, 0o755, epochS);
-  // One thread: how zstd divides its work would show in the bytes.
-  const flags = ["--root-owner-group", "--threads-max=1", "-Zzstd", "-z9"];
+  // Not zstd, which Debian's dpkg reads from 1.21.18 on alone. One thread: how xz divides its work would show in the bytes.
+  const flags = ["--root-owner-group", "--threads-max=1", "-Zxz", "-z0"];
   execFileSync("dpkg-deb", [...flags, "--build", folder, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(epochS) },
     stdio: ["ignore", "ignore", "inherit"],

@@ -36,7 +36,8 @@ export async function makeLinuxPackages({
   const work = mkdtempSync(join(tmpdir(), "keybound-package-"));
   mkdirSync(folder, { recursive: true });
   try {
-    const payload = await layOut(join(work, "payload"), bringRuntime(runtime, join(work, "runtime")), epochS);
+    const brought = bringRuntime(runtime, join(work, "runtime"));
+    const payload = await layOut(join(work, "payload"), brought, { version, epochS });
     const debFile = join(folder, `keybound-agent_${version}_${deb}.deb`);
     makeDeb(payload, debFile, { version, architecture: deb, epochS });
     const rpmFile = join(folder, `keybound-agent-${version}-1.${rpm}.rpm`);

@@ -29,11 +29,14 @@ export const PROGRAMS = {
 const COPIED = {
   "usr/bin/keybound-agent": "packaging/linux/keybound-agent",
   [`${LIBRARY}/bind-at-install`]: "packaging/unix/bind-at-install",
+  [`${LIBRARY}/start`]: "packaging/unix/start",
   "usr/lib/systemd/system/keybound-agent.service": "packaging/systemd/keybound-agent.service",
   [`${DOCUMENTS}/README`]: "packaging/linux/README",
 } as const;
 
-const EXECUTABLE = new Set(["usr/bin/keybound-agent", `${LIBRARY}/bind-at-install`, `${LIBRARY}/node`]);
+const EXECUTABLE = new Set(
+  ["bind-at-install", "start", "node"].map((name) => `${LIBRARY}/${name}`).concat("usr/bin/keybound-agent"),
+);
 
 export type Payload = {
   readonly folder: string;
@@ -43,7 +46,11 @@ export type Payload = {
 };
 
 /** Everything but what is the format's own. All files get the modes and times that they are packed with. */
-export async function layOut(folder: string, runtime: Runtime, epochS: number): Promise<Payload> {
+export async function layOut(
+  folder: string,
+  runtime: Runtime,
+  { version, epochS }: { readonly version: string; readonly epochS: number },
+): Promise<Payload> {
   const at = (path: string) => join(folder, path);
   for (const path of [LIBRARY, DOCUMENTS, "etc/keybound"]) mkdirSync(at(path), { recursive: true });
   const sources: string[] = [];
@@ -54,6 +61,8 @@ export async function layOut(folder: string, runtime: Runtime, epochS: number): 
     copyFileSync(join(ROOT, from), at(to));
   }
   copyFileSync(runtime.node, at(`${LIBRARY}/node`));
+  // What the starter compares versions that came by an update with.
+  writeFileSync(at(`${LIBRARY}/version`), `${version}\n`);
   const bundled = packagesOf(sources);
   writeFileSync(at(`${DOCUMENTS}/copyright`), copyrightText(bundled, readFileSync(runtime.licence, "utf8")));
   return { folder, contains: [...bundled, locked(runtime.packageName)], bytes: settle(folder, epochS) };

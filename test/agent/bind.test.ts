@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readJournal, verifyJournal } from "../../agent/journal.ts";
+import { lockState } from "../../agent/lock.ts";
 import { readTombstones } from "../../agent/owner.ts";
 import { State } from "../../agent/state.ts";
 import { pinOf } from "../../protocol/pin.ts";
@@ -53,8 +54,12 @@ describe("a device without an owner", () => {
   it("keeps its state where only its user can read it", () => {
     const path = join(folder(), "state");
     bindTo(openState(path), new Tenant());
+    using held = new DisposableStack();
+    held.use(lockState(path));
     expect(statSync(path).mode & 0o777).toBe(0o700);
-    for (const file of ["state.db", "state.db-wal"].map((name) => join(path, name)).filter(existsSync)) {
+    for (const file of ["state.db", "state.db-wal", "lock.db", "lock.db-journal"]
+      .map((name) => join(path, name))
+      .filter(existsSync)) {
       expect(statSync(file).mode & 0o777).toBe(0o600);
     }
   });

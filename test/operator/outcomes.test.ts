@@ -19,6 +19,7 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
   [{ type: "output-limit", afterBytes: 50_000 }, "ended after 50000 bytes of output"],
   [{ type: "cancelled", by: "agent-stop" }, "cancelled by agent-stop: the agent was stopped"],
   [{ type: "cancelled", by: "owner-change" }, "cancelled by owner-change: the device was given another owner"],
+  [{ type: "cancelled", by: "uninstall" }, "cancelled by uninstall: the agent was uninstalled before its turn came"],
   [
     { type: "cancelled", by: "key-revoked" },
     "cancelled by key-revoked: its signer's key was revoked before its turn came",

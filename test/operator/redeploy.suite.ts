@@ -131,6 +131,12 @@ describe("keybound devices --redeploy", () => {
     );
   });
 
+  test("says of one whose agent was uninstalled that it was", async () => {
+    await old[3]?.report({ left: { journal: { seq: 7, hash: digestOf("journal") } } });
+    const { stdout } = expectDone(await house.run(["devices", "--redeploy"]));
+    expect(stdout).toMatch(/^db1 +its agent was uninstalled: /m);
+  });
+
   test("says that names are not known where the home before was lost", async () => {
     rmSync(join(house.home, "predecessor.json"));
     const { stdout } = expectDone(await house.run(["devices", "--redeploy"]));

@@ -181,11 +181,6 @@ describe("the service", () => {
     expect(new Set(places)).toEqual(new Set(["/var/log/keybound-agent.log"]));
   });
 
-  it("starts Node as the unit of Linux does", () => {
-    const [, flags] = /^ExecStart=\S+ (.*) \S+ run$/m.exec(read("packaging/systemd/keybound-agent.service")) ?? [];
-    expect(/^exec \S+ (.*) \S+ "\$@"$/m.exec(read("packaging/macos/start"))?.[1]).toBe(flags);
-  });
-
   it("forgets what the unit of Linux forgets, with macOS' names of the loader's orders", () => {
     const unit = wordsAfter(read("packaging/systemd/keybound-agent.service"), /^UnsetEnvironment=(.*)$/gm);
     const forgotten = wordsAfter(read("packaging/macos/clean-environment"), /^unset (.*)$/gm);
@@ -198,11 +193,12 @@ describe("the service", () => {
 
 describe.each([["sh"], ["bash", "--posix"]])("%s", (...shell) => {
   const [program = "", ...words] = shell;
-  const scripts = ["keybound-agent", "keybound-agent-service", "start", "uninstall", "clean-environment"];
+  const scripts = ["keybound-agent", "keybound-agent-service", "uninstall", "clean-environment"];
   const sources = [
     ...scripts.map((name) => `packaging/macos/${name}`),
     ...["preinstall", "postinstall", "surroundings"].map((name) => `packaging/macos/scripts/${name}`),
     "packaging/unix/bind-at-install",
+    "packaging/unix/start",
   ];
 
   it.each(sources)("understands %s", (source) => {

@@ -17,14 +17,16 @@ type Offer = {
   readonly tenant: Tenant;
   readonly setup?: PackageSetup;
   readonly owner?: BoundOwner;
+  readonly left?: BoundOwner;
   readonly consent?: Partial<Consent>;
   readonly tombstones?: readonly string[];
 };
 
-function decide({ tenant, setup = {}, owner, consent, tombstones = [] }: Offer) {
+function decide({ tenant, setup = {}, owner, left, consent, tombstones = [] }: Offer) {
   return decideBinding({
     offered: readPackage(packageOf(tenant, setup), admitKey),
     bound: owner,
+    left,
     tombstones: new Set(tombstones),
     consent: { ...NONE, ...consent },
     now: tenant.clock.now,
@@ -71,6 +73,24 @@ describe("an unbound device", () => {
     );
     tenant.append({ type: "tenant.close", reason: "merged" }, [tenant.founder.signer]);
     expect(outcome({ tenant })).toBe("tenant-closed");
+  });
+});
+
+describe("a device whose agent was uninstalled", () => {
+  test("takes its owner's package again, and not one that would take it back", () => {
+    const tenant = organisation();
+    const leaver = person("Leaver", "admin");
+    tenant.add(leaver);
+    const anchor = tenant.head.seq;
+    expect(outcome({ tenant, left: ownerOf(tenant) })).toBe("bind");
+    expect(outcome({ tenant, setup: { anchor: 0 }, left: ownerOf(tenant) })).toBe("bind");
+    tenant.revoke(leaver);
+    expect(outcome({ tenant, setup: { anchor, signers: [leaver.signer] }, left: ownerOf(tenant) })).toBe(
+      "signer-revoked",
+    );
+    const before = tenant.head.seq;
+    tenant.append({ type: "tenant.close", reason: "merged" }, [tenant.founder.signer]);
+    expect(outcome({ tenant, setup: { anchor: before }, left: ownerOf(tenant) })).toBe("tenant-closed");
   });
 });
 

@@ -86,11 +86,15 @@ describe("a device's report", () => {
     for (let i = 0; i <= others.length; i++) await operator.next("report-news");
   });
 
-  test("that it moved does not take it off the list", async () => {
+  test.each([
+    ["it moved", { moved: { tenant: digestOf("new owner"), device: digestOf("new identity") } }],
+    ["its agent was uninstalled", { left: { journal: { seq: 7, hash: digestOf("journal") } } }],
+  ])("that %s is told, and does not take it off the list", async (_what, end) => {
     const { house, tenant, target, operator } = await scene();
     await using _ = house;
-    const moved = { tenant: digestOf("new owner"), device: digestOf("new identity") };
-    await target.done(report, [reportOf(web, tenant, { moved })]);
+    await target.done(report, [reportOf(web, tenant)]);
+    await target.done(report, [reportOf(web, tenant, end)]);
+    for (let i = 0; i < 2; i++) await operator.next("report-news");
     await target.close();
     expect((await listed(operator)).devices).toMatchObject([{ device: web.id, reported: true }]);
   });

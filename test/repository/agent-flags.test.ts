@@ -9,10 +9,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const textOf = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 test.each([
-  [
-    "packaging/systemd/keybound-agent.service",
-    (flags: string) => `/node ${flags} /usr/libexec/keybound-agent/keybound-agent.cjs run\n`,
-  ],
+  ["packaging/unix/start", (flags: string) => `/node" ${flags} "$folder/keybound-agent.cjs" "$@"`],
   ["packaging/windows/service/child.c", (flags: string) => `%ls\\" ${flags} \\"%ls\\\\keybound-agent.cjs\\"`],
 ])("%s starts Node with the agent's flags", (path, line) => {
   expect(textOf(path)).toContain(line(AGENT_FLAGS.join(" ")));

@@ -13,15 +13,15 @@ test("the packages bear the agent's own version", () => {
   expect(VERSION.text).toBe(`keybound-agent ${manifest.version}`);
 });
 
-test("the launcher forgets what the unit forgets", () => {
+test("the starter forgets what the unit forgets", () => {
   const unit = wordsAfter(read("packaging/systemd/keybound-agent.service"), /^UnsetEnvironment=(.*)$/gm);
-  expect(wordsAfter(read("packaging/linux/keybound-agent"), /^unset (.*)$/gm)).toEqual(unit);
+  expect(wordsAfter(read("packaging/unix/start"), /^unset (.*)$/gm)).toEqual(unit);
 });
 
-test("the launcher and the unit start the agent alike", () => {
+test("the launcher and the unit start the agent by the same starter", () => {
   const [, service] = /^ExecStart=(.*) run$/m.exec(read("packaging/systemd/keybound-agent.service")) ?? [];
   const [, launcher] = /^exec (.*) "\$@"$/m.exec(read("packaging/linux/keybound-agent")) ?? [];
-  expect(launcher).toBe(service);
+  expect([launcher, service]).toEqual([service, "/usr/libexec/keybound-agent/start"]);
 });
 
 test("the relay's unit starts the file that packaging/README.md installs", () => {

@@ -4,7 +4,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
-import { deploymentOn, dpkg, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
+import {
+  DAMAGE,
+  deploymentOn,
+  dpkg,
+  FILES,
+  fresh as freshMachine,
+  installed as installedMachine,
+  makePackages,
+  NEXT_VERSION,
+  NOW_VERSION,
+  type Packages,
+  TRACES,
+} from "./installed.ts";
 import { Machine } from "./machine.ts";
 
 let estate: Estate;
@@ -22,22 +34,8 @@ afterAll(async () => {
 
 let count = 0;
 
-/** A machine that runs, with nothing of ours on it, and an organisation. */
-async function fresh() {
-  const machine = await Machine.boot(packages.folder);
-  onTestFinished(() => machine[Symbol.asyncDispose]());
-  const tenant = await estate.found(`org${count++}`);
-  return { machine, tenant };
-}
-
-/** The same, installed and bound by one line, and a person at work who has the device. */
-async function installed() {
-  const { machine, tenant } = await fresh();
-  machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
-  const desk = await Desk.open(estate, tenant);
-  onTestFinished(() => desk[Symbol.asyncDispose]());
-  return { machine, tenant, desk, device: await desk.device() };
-}
+const fresh = () => freshMachine({ packages, estate });
+const installed = () => installedMachine({ packages, estate });
 
 const ACTIVE = "systemctl is-active --quiet keybound-agent";
 const pidOf = (machine: Machine) => machine.does("systemctl show --value -p MainPID keybound-agent");
@@ -68,7 +66,7 @@ describe("one line", () => {
   it("with a wrong pin fails in the agent's words, and is made good with the right one", async () => {
     const { machine, tenant } = await fresh();
     const right = deploymentOn(machine, { estate, tenant });
-    const other = await estate.found(`org${count++}`);
+    const other = await estate.found(`other${count++}`);
     const { code, stderr } = machine.run(dpkg(NOW_VERSION), { ...right, KEYBOUND_TRUST: pinOf(other.id) });
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound-agent: package-trust: ")]);
     expect(ownerOn(machine).bound).toBe(false);
@@ -84,7 +82,7 @@ describe("one line", () => {
 
   it("never gives the device to another organisation without the words for it", async () => {
     const { machine } = await installed();
-    const stranger = await estate.found(`org${count++}`);
+    const stranger = await estate.found(`other${count++}`);
     const strange = deploymentOn(machine, { estate, tenant: stranger });
     const { code, stderr } = machine.run(dpkg(NEXT_VERSION), strange);
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound-agent: owner-other: ")]);
@@ -145,7 +143,7 @@ describe("a deployment that waits in /etc/keybound", () => {
   it("stays in an image, and binds each machine that starts from it", async () => {
     const machine = new Machine(packages.folder);
     onTestFinished(() => machine[Symbol.asyncDispose]());
-    const tenant = await estate.found(`org${count++}`);
+    const tenant = await estate.found(`other${count++}`);
     leave(machine, deploymentOn(machine, { estate, tenant }));
     expect(machine.runInImage(dpkg(NOW_VERSION))).toMatchObject({ code: 0 });
     expect(machine.has("/var/lib/keybound")).toBe(false);
@@ -223,7 +221,7 @@ describe("an upgrade", () => {
     expect(outcome).toEqual({ type: "exited", code: 0 });
   });
 
-  it.each([200, 700, 1500])(
+  it.each([200, 1500, 4000])(
     "that the machine's death cuts off after %d ms leaves an agent that serves, and can be done again",
     async (cutMs) => {
       const { machine, tenant, desk, device } = await installed();
@@ -240,7 +238,7 @@ describe("an upgrade", () => {
 
   it("does not fail for a deployment that merely waits and is not taken", async () => {
     const { machine, tenant } = await installed();
-    const stranger = await estate.found(`org${count++}`);
+    const stranger = await estate.found(`other${count++}`);
     leave(machine, deploymentOn(machine, { estate, tenant: stranger }));
     const { code, stderr } = machine.run(dpkg(NEXT_VERSION));
     expect([code, stderr]).toEqual([0, expect.stringContaining("the owner is as before")]);
@@ -276,16 +274,54 @@ describe("a downgrade", () => {
   });
 });
 
-describe("removal", () => {
-  it("stops it and keeps the state, and installed again it is the same device", async () => {
+describe("the same version installed again", () => {
+  it("mends what was deleted and changed, and is the same device with what it was bound to", async () => {
     const { machine, desk, device } = await installed();
+    const owner = ownerOn(machine);
+    const whole = machine.does(FILES);
+    machine.does(DAMAGE);
+    expect(machine.does(FILES)).not.toBe(whole);
+    machine.does(dpkg(NOW_VERSION));
+    expect(machine.does(FILES)).toBe(whole);
+    const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(ownerOn(machine).device).toBe(owner.device);
+    expect(machine.does("keybound-agent journal | grep -c ' left ' || true")).toBe("0");
+  });
+});
+
+describe("removal", () => {
+  it("stops it, tells the owner, and leaves the journal and what the installation said", async () => {
+    const { machine } = await installed();
+    expect(machine.does("dpkg -r keybound-agent")).toContain("the owner's relay was told");
+    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
+    const others = ["/srv", "/root", "/var/lib/dpkg", "/var/lib/systemd"].map((path) => `! -path '${path}/*'`);
+    const left = machine.does(`find / -xdev -type f -path '*keybound*' ${others.join(" ")} | sort`);
+    expect(left.split("\n")).toEqual([
+      "/var/lib/keybound/lock.db",
+      "/var/lib/keybound/state.db",
+      "/var/log/keybound-agent-install.log",
+    ]);
+  });
+
+  it("and the same package again make another device of the same owner, on the old journal", async () => {
+    const { machine, tenant } = await fresh();
+    const deployment = deploymentOn(machine, { estate, tenant });
+    machine.does(dpkg(NOW_VERSION), deployment);
     const before = ownerOn(machine);
     machine.does("dpkg -r keybound-agent");
-    expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
-    machine.does(dpkg(NOW_VERSION));
-    await desk.receipt(device, await desk.send(device, "true"));
-    expect(ownerOn(machine).device).toBe(before.device);
+    machine.does(dpkg(NOW_VERSION), deployment);
+    expect(ownerOn(machine).device).not.toBe(before.device);
+    expect(machine.does("keybound-agent journal --verify")).toMatch(/^the chain holds from entry 1 /);
+    expect(machine.does("keybound-agent journal | grep -c ' left '")).toBe("1");
     expect(machine.does("systemctl is-enabled keybound-agent")).toBe("enabled");
+  });
+
+  it("goes on without a network, and says that nobody was told", async () => {
+    const { machine, tenant } = await fresh();
+    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    expect(machine.does("unshare -n dpkg -r keybound-agent")).toContain("nobody was told");
+    expect(machine.has("/var/lib/keybound.status.json")).toBe(false);
   });
 
   it("with a purge leaves nothing, and it can be installed anew", async () => {
@@ -293,7 +329,7 @@ describe("removal", () => {
     // As a job leaves it that brought files.
     machine.does("mkdir -m 711 /var/lib/keybound.files");
     machine.does("dpkg --purge keybound-agent");
-    expect(machine.does("find / -xdev -name '*keybound*' ! -path '/srv/*' ! -path '/root/*'")).toBe("");
+    expect(machine.does(TRACES)).toBe("");
     machine.does(dpkg(NOW_VERSION));
     expect(ownerOn(machine).bound).toBe(false);
     expect([machine.run(ACTIVE).code, machine.does("systemctl is-enabled keybound-agent")]).toEqual([0, "enabled"]);

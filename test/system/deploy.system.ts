@@ -68,7 +68,7 @@ function pasted(system: string, tool: string): string {
 
 /** A machine called by a name of its own, which has the folder as /root/acme. */
 async function machine(more?: string): Promise<Machine & { readonly host: string }> {
-  const made = new Machine(house.path("acme"), more);
+  const made = new Machine(house.path("acme"), { more });
   onTestFinished(() => made[Symbol.asyncDispose]());
   const host = `deploy${count++}`;
   made.write("/etc/hostname", `${host}\n`, 0o644);

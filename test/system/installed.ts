@@ -5,8 +5,10 @@ import { basename, join } from "node:path";
 import { makeLinuxPackages } from "../../scripts/package/linux.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import type { Tenant } from "../cast/tenant.ts";
-import type { Estate } from "../e2e/estate.ts";
-import type { Machine } from "./machine.ts";
+import { onTestFinished } from "vitest";
+import { Desk, type Estate } from "../e2e/estate.ts";
+import { Machine } from "./machine.ts";
+import type { RootOptions } from "./root.ts";
 import { installTools } from "./tools.ts";
 
 export const NOW_VERSION = "0.1.0";
@@ -43,3 +45,42 @@ export function deploymentOn(machine: Machine, { estate, tenant }: { estate: Est
   machine.write(inside, readFileSync(file));
   return { KEYBOUND_DEPLOYMENT: inside, KEYBOUND_TRUST: pinOf(tenant.id) };
 }
+
+export type Surroundings = { readonly packages: Packages; readonly estate: Estate };
+
+let count = 0;
+
+/** A machine that runs until the test ends, with nothing of ours on it, and an organisation. */
+export async function fresh({ packages, estate }: Surroundings, root?: RootOptions) {
+  const machine = await Machine.boot(packages.folder, root);
+  onTestFinished(() => machine[Symbol.asyncDispose]());
+  return { machine, tenant: await estate.found(`org${count++}`) };
+}
+
+/** The same, installed and bound by one line, and a person at work who has the device. */
+export async function installed(surroundings: Surroundings, root?: RootOptions) {
+  const { machine, tenant } = await fresh(surroundings, root);
+  machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { ...surroundings, tenant }));
+  return { machine, tenant, ...(await atWork(surroundings.estate, tenant)) };
+}
+
+/** A person of the organisation at work until the test ends, and the one device that has enrolled. */
+export async function atWork(estate: Estate, tenant: Tenant) {
+  const desk = await Desk.open(estate, tenant);
+  onTestFinished(() => desk[Symbol.asyncDispose]());
+  return { desk, device: await desk.device() };
+}
+
+/** What `find` shows of ours on a machine from which all is gone; what the test itself laid down is not counted. */
+export const TRACES = "find / -xdev -name '*keybound*' ! -path '/srv/*' ! -path '/root/*'";
+
+/** Every file of the package on a machine, with its mode, owner and sum. */
+export const FILES =
+  "find /usr/libexec/keybound-agent /usr/bin/keybound-agent /usr/lib/systemd/system/keybound-agent.service " +
+  "/usr/share/doc/keybound-agent -type f -printf '%p %m %u:%g ' -exec sh -c 'sha256sum < \"$1\"' sh {} \\; | sort";
+
+/** Files of the package that are gone, that say something else, and that anybody may write. */
+export const DAMAGE =
+  "rm /usr/libexec/keybound-agent/bind-at-install /usr/lib/systemd/system/keybound-agent.service; " +
+  "rm /usr/libexec/keybound-agent/node; echo 'throw 1' > /usr/libexec/keybound-agent/keybound-agent.cjs; " +
+  "chmod 0777 /usr/bin/keybound-agent";

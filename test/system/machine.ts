@@ -1,15 +1,16 @@
 // A machine of its own for a test: systemd as process 1 in a container that shares the host's network, on a disk that is thrown away.
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { debianRoot } from "./root.ts";
+import { debianRoot, type RootOptions } from "./root.ts";
 
 const PATIENCE_MS = 60_000;
 const POLL_MS = 50;
 const SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const NSPAWN = { env: { PATH: SEARCH_PATH, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" } };
 
 export type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -20,18 +21,18 @@ export class Machine implements AsyncDisposable {
   #nspawn: ChildProcess | undefined;
   #leader = 0;
 
-  /** A machine that is switched off, with these packages of Debian more. It sees the folder `shared` as /srv/shared, to read. */
-  constructor(shared: string, more?: string) {
+  /** A machine that is switched off. It sees the folder `shared` as /srv/shared, to read. */
+  constructor(shared: string, root: RootOptions = {}) {
     this.#shared = shared;
     for (const part of ["upper", "work", "root"]) mkdirSync(join(this.#folder, part));
-    const layers = `lowerdir=${debianRoot(more)},upperdir=${join(this.#folder, "upper")},workdir=${join(this.#folder, "work")}`;
+    const layers = `lowerdir=${debianRoot(root)},upperdir=${join(this.#folder, "upper")},workdir=${join(this.#folder, "work")}`;
     execFileSync("mount", ["-t", "overlay", "overlay", "-o", layers, this.path("/")]);
     mkdirSync(this.path("/srv/shared"));
     mkdirSync(this.#group);
   }
 
-  static async boot(shared: string, more?: string): Promise<Machine> {
-    const machine = new Machine(shared, more);
+  static async boot(shared: string, root: RootOptions = {}): Promise<Machine> {
+    const machine = new Machine(shared, root);
     await machine.start();
     return machine;
   }
@@ -58,15 +59,7 @@ export class Machine implements AsyncDisposable {
   /** Boots, to the point where systemd has nothing more to start. */
   async start(): Promise<void> {
     const log = openSync(join(this.#folder, "console"), "a");
-    const options = ["--register=no", "--keep-unit", "--boot", "--console=pipe", `--machine=${this.#name}`, "--quiet"];
-    const where = [`--directory=${this.path("/")}`, `--bind-ro=${this.#shared}:/srv/shared`];
-    // In a control group of its own: two machines in one would take each other's services for theirs.
-    const script = 'echo $$ > "$0" && exec systemd-nspawn "$@"';
-    const nspawn = spawn("sh", ["-c", script, join(this.#group, "cgroup.procs"), ...options, ...where], {
-      env: { PATH: SEARCH_PATH, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" },
-      stdio: ["ignore", log, log],
-      detached: true,
-    });
+    const nspawn = spawn("sh", this.#nspawnArgs("--boot"), { ...NSPAWN, stdio: ["ignore", log, log], detached: true });
     this.#nspawn = nspawn;
     await this.until(() => this.#findLeader(nspawn.pid ?? 0), "systemd to answer");
     this.run("systemctl is-system-running --wait");
@@ -83,6 +76,20 @@ export class Machine implements AsyncDisposable {
     const mounts = 'mount --bind "$0" "$1/srv/shared"; root=$1; shift; exec chroot "$root" "$@"';
     const unshared = ["-m", "sh", "-c", mounts, this.#shared, this.path("/")];
     return this.#spawn("unshare", [...unshared, ...command(line, env)]);
+  }
+
+  /** Runs a line as root in a container that has no systemd, with nothing else in it but a process 1 that reaps. `until` ends it. */
+  async runInContainer(line: string, env: Readonly<Record<string, string>>, until?: AbortSignal): Promise<Ran> {
+    const args = [...this.#nspawnArgs("--as-pid2"), ...command(line, env)];
+    const options = { ...NSPAWN, timeout: PATIENCE_MS, ...(until && { signal: until }) };
+    const ran = await new Promise<Ran>((resolve) => {
+      let said = { stdout: "", stderr: "" };
+      const child = execFile("sh", args, options, (_error, stdout, stderr) => (said = { stdout, stderr }));
+      // Not when that is called, which an abort does at once.
+      child.once("close", (code) => resolve({ code: code ?? -1, ...said }));
+    });
+    this.#removeGroups();
+    return ran;
   }
 
   /** Runs a line that must succeed, and returns what it said on stdout. */
@@ -128,6 +135,14 @@ export class Machine implements AsyncDisposable {
     const top = "/sys/fs/cgroup";
     const unified = existsSync(join(top, "cgroup.controllers")) ? top : join(top, "unified");
     return join(unified, this.#name);
+  }
+
+  /** For sh: in a control group of its own, as two machines in one would take each other's services for theirs. */
+  #nspawnArgs(how: "--boot" | "--as-pid2"): readonly string[] {
+    const script = 'echo $$ > "$0" && exec systemd-nspawn "$@"';
+    const options = ["--register=no", "--keep-unit", how, "--console=pipe", `--machine=${this.#name}`, "--quiet"];
+    const where = [`--directory=${this.path("/")}`, `--bind-ro=${this.#shared}:/srv/shared`];
+    return ["-c", script, join(this.#group, "cgroup.procs"), ...options, ...where];
   }
 
   #spawn(program: string, args: readonly string[]): Ran {

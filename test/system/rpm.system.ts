@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
-import { deploymentOn, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
+import { DAMAGE, deploymentOn, FILES, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
 import { Machine } from "./machine.ts";
 
 let estate: Estate;
@@ -109,9 +109,22 @@ describe("rpm", () => {
     expect(outcome).toEqual({ type: "exited", code: 0 });
   });
 
-  it("erases program and service, and keeps the state", async () => {
+  it("mends what was deleted and changed by the same version again, and stays the same device", async () => {
+    const { machine, desk, device } = await installed();
+    const [whole, pid] = [machine.does(FILES), machine.does("systemctl show --value -p MainPID keybound-agent")];
+    machine.does(DAMAGE);
+    machine.does(line("-U --replacepkgs", NOW_VERSION));
+    expect(machine.does(FILES)).toBe(whole);
+    expect(machine.does("systemctl show --value -p MainPID keybound-agent")).not.toBe(pid);
+    const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
+    expect(outcome).toEqual({ type: "exited", code: 0 });
+    expect(machine.does("keybound-agent journal | grep -c ' left ' || true")).toBe("0");
+  });
+
+  it("erases program and service, tells the owner, and keeps the journal", async () => {
     const { machine } = await installed();
-    machine.does("rpm -e --force-debian --nodeps keybound-agent");
+    expect(machine.does("rpm -e --force-debian --nodeps keybound-agent")).toContain("the owner's relay was told");
+    expect(machine.does("ls /var/lib/keybound")).toBe("lock.db\nstate.db");
     expect(machine.run("pgrep -f 'keybound-agent[.]cjs'").stdout).toBe("");
     expect([machine.has("/usr/libexec/keybound-agent"), machine.has("/var/lib/keybound/state.db")]).toEqual([
       false,

@@ -1,12 +1,11 @@
 // The service under a real systemd: when it counts as active, how a hung agent is ended and comes back, and what jobs see of it.
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { Desk, Estate } from "../e2e/estate.ts";
-import { deploymentOn, dpkg, makePackages, NOW_VERSION, type Packages } from "./installed.ts";
-import { Machine } from "./machine.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Estate } from "../e2e/estate.ts";
+import { deploymentOn, installed as installedMachine, makePackages, type Packages } from "./installed.ts";
+import type { Machine } from "./machine.ts";
 
 let estate: Estate;
 let packages: Packages;
-let count = 0;
 
 beforeAll(async () => {
   packages = await makePackages();
@@ -18,15 +17,7 @@ afterAll(async () => {
   packages[Symbol.dispose]();
 });
 
-async function installed() {
-  const machine = await Machine.boot(packages.folder);
-  onTestFinished(() => machine[Symbol.asyncDispose]());
-  const tenant = await estate.found(`svc${count++}`);
-  machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
-  const desk = await Desk.open(estate, tenant);
-  onTestFinished(() => desk[Symbol.asyncDispose]());
-  return { machine, tenant, desk, device: await desk.device() };
-}
+const installed = () => installedMachine({ packages, estate });
 
 /** The same with a watchdog of 3 s in place of 90, and a job at work. */
 async function watched() {

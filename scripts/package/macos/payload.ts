@@ -15,7 +15,7 @@ const COPIED = {
   [`${PROGRAM}/keybound-agent`]: "packaging/macos/keybound-agent",
   [`${PROGRAM}/keybound-agent-service`]: "packaging/macos/keybound-agent-service",
   [`${PROGRAM}/clean-environment`]: "packaging/macos/clean-environment",
-  [`${PROGRAM}/start`]: "packaging/macos/start",
+  [`${PROGRAM}/start`]: "packaging/unix/start",
   [`${PROGRAM}/bind-at-install`]: "packaging/unix/bind-at-install",
   [`${PROGRAM}/uninstall`]: "packaging/macos/uninstall",
   [`${PROGRAM}/README`]: "packaging/macos/README",

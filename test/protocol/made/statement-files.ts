@@ -235,6 +235,14 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     ["receipt-cancel-done", fileOf("receipt", "the answer to the cancel", of(cancelDone.bytes))],
     ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
     ["binding-report", fileOf("binding-report", "a device says what it knows of its owner", of(reportOf(web, tenant)))],
+    [
+      "binding-report-left",
+      fileOf(
+        "binding-report",
+        "a device's last word: its agent was uninstalled",
+        of(reportOf(web, tenant, { refused: undefined, left: { journal: { seq: 40, hash: digestOf("journal") } } })),
+      ),
+    ],
     ["relay-login", fileOf("relay-login", "a device logs in to a relay", of(loginOf(tenant, web.signer)))],
     ["access-grant", fileOf("access-grant", "an operator lets a client read and send", of(grantOf(tenant, grace)))],
   ]);

@@ -1,0 +1,190 @@
+// Versions on the disk: whatever step of bringing or proving one is cut off, the starter has a version that works.
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { isNewer, isRelease } from "../../agent/version.ts";
+import {
+  beginTrial,
+  canUpdate,
+  cleanUp,
+  isOnTrial,
+  makeIncoming,
+  prove,
+  refuseOnTrial,
+  seeVersions,
+  trialOf,
+  type Versions,
+} from "../../agent/versions.ts";
+import { InstalledVersions, PACKAGED } from "./installed-versions.ts";
+
+const SH = ["sh"];
+class Cut extends Error {}
+
+/** Ends the act after this many changes on the disk; answers whether it came to its end before. */
+function cutAfter(steps: number, of: Versions, act: (versions: Versions) => void): boolean {
+  let left = steps;
+  const observe = () => {
+    if (--left < 0) throw new Cut();
+  };
+  try {
+    act({ ...of, observe });
+    return true;
+  } catch (error) {
+    if (error instanceof Cut) return false;
+    throw error;
+  }
+}
+
+function bring(on: InstalledVersions, version: string, job = "job-one") {
+  on.fill(makeIncoming(on.seenBy(PACKAGED), version), version, "proves");
+  return (versions: Versions) => beginTrial(versions, { version, job });
+}
+
+describe("a version that is brought", () => {
+  it("is tried, proves itself and is started", () => {
+    const on = new InstalledVersions();
+    bring(on, "0.2.0")(on.seenBy(PACKAGED));
+    expect(on.read("trial")).toBe("0.2.0 0\n");
+    expect(on.start(SH, "run").ran).toBe("0.2.0");
+  });
+
+  it("leaves a version that works, wherever bringing it is cut off", () => {
+    let steps = 0;
+    for (let isDone = false; !isDone; steps++) {
+      const on = new InstalledVersions();
+      isDone = cutAfter(steps, on.seenBy(PACKAGED), bring(on, "0.2.0"));
+      const whole = existsSync(join(on.versions, "trial")) ? "0.2.0" : PACKAGED;
+      expect([steps, on.start(SH, "run").ran]).toEqual([steps, whole]);
+    }
+    expect(steps).toBeGreaterThan(4);
+  });
+
+  it("leaves a version that works, wherever its proof is cut off", () => {
+    let steps = 0;
+    for (let isDone = false; !isDone; steps++) {
+      const on = new InstalledVersions();
+      on.place("0.1.5");
+      on.write("current", "0.1.5\n");
+      on.place("0.2.0");
+      on.write("trial", "0.2.0 1\n");
+      isDone = cutAfter(steps, on.seenBy("0.2.0"), (versions) => prove(versions, { isWayBack: true }));
+      expect([steps, on.start(SH, "run").ran, on.read("trial"), on.read("failed")]).toEqual([
+        steps,
+        "0.2.0",
+        undefined,
+        undefined,
+      ]);
+    }
+    expect(steps).toBeGreaterThan(4);
+  });
+
+  it("must be newer than the one that runs", () => {
+    const on = new InstalledVersions();
+    expect(() => bring(on, "0.0.9")(on.seenBy(PACKAGED))).toThrow("internal error");
+    expect(existsSync(join(on.versions, "trial"))).toBe(false);
+  });
+});
+
+describe("what became of a trial", () => {
+  it("is told to the job that asked for it, and to no other", () => {
+    const on = new InstalledVersions();
+    const seen = on.seenBy(PACKAGED);
+    bring(on, "0.2.0", "job-a")(seen);
+    expect(trialOf(seen, "job-a")).toEqual({ type: "on-trial" });
+    on.write("trial", "0.2.0 3\n");
+    expect(on.start(SH, "run").ran).toBe(PACKAGED);
+    expect(trialOf(seen, "job-a")).toEqual({ type: "failed", version: "0.2.0", tries: 3 });
+    expect(trialOf(seen, "job-b")).toEqual({ type: "unknown" });
+  });
+
+  it("is proved once it has, and the next trial of the same version begins anew", () => {
+    const on = new InstalledVersions();
+    const seen = on.seenBy(PACKAGED);
+    bring(on, "0.2.0", "job-a")(seen);
+    prove(on.seenBy("0.2.0"), { isWayBack: true });
+    expect([trialOf(seen, "job-a"), on.read("back")]).toEqual([{ type: "proved" }, `${PACKAGED}\n`]);
+  });
+
+  it("a failed version is brought again by another job", () => {
+    const on = new InstalledVersions();
+    on.write("failed", "0.2.0 3\n");
+    bring(on, "0.2.0", "job-b")(on.seenBy(PACKAGED));
+    expect([on.read("failed"), on.read("trial"), on.start(SH, "run").ran]).toEqual([undefined, "0.2.0 0\n", "0.2.0"]);
+  });
+});
+
+describe("this process", () => {
+  it("is on trial only as the version that is tried", () => {
+    const on = new InstalledVersions();
+    on.place("0.2.0");
+    on.write("trial", "0.2.0 1\n");
+    expect([isOnTrial(on.seenBy("0.2.0")), isOnTrial(on.seenBy(PACKAGED))]).toEqual([true, false]);
+    expect(() => refuseOnTrial(on.seenBy(PACKAGED))).toThrow(expect.objectContaining({ code: "update-on-trial" }));
+  });
+
+  it("can update itself only where a starter is, and on no Windows", () => {
+    const on = new InstalledVersions();
+    expect(canUpdate(on.seenBy(PACKAGED))).toEqual({ can: true });
+    expect(canUpdate({ ...on.seenBy(PACKAGED), platform: "win32" })).toMatchObject({ can: false });
+    chmodSync(join(on.program, "start"), 0o644);
+    expect(canUpdate(on.seenBy(PACKAGED))).toMatchObject({ can: false });
+  });
+});
+
+describe("cleaning up", () => {
+  it("keeps the version that runs and the one before it, and what is being tried", () => {
+    const on = new InstalledVersions();
+    for (const version of ["0.1.5", "0.1.6", "0.2.0", "0.3.0", "0.4.0.new", "0.0.9"]) on.place(version);
+    on.write("current", "0.2.0\n");
+    on.write("back", "0.1.6\n");
+    on.write("trial", "0.3.0 0\n");
+    cleanUp(on.seenBy("0.2.0"));
+    const left = ["0.0.9", "0.1.5", "0.1.6", "0.2.0", "0.3.0", "0.4.0.new"].filter((name) =>
+      existsSync(join(on.versions, name)),
+    );
+    expect(left).toEqual(["0.1.6", "0.2.0", "0.3.0"]);
+  });
+
+  it("removes what an upgraded package has overtaken", () => {
+    const on = new InstalledVersions();
+    on.place("0.0.5");
+    on.write("current", "0.0.5\n");
+    on.write("back", "0.0.4\n");
+    cleanUp(on.seenBy(PACKAGED));
+    expect(seeVersions(on.seenBy(PACKAGED))).toMatchObject({ current: undefined, back: undefined, odd: [] });
+    expect(existsSync(join(on.versions, "0.0.5"))).toBe(false);
+  });
+
+  it("touches nothing in a folder that others can write", () => {
+    const on = new InstalledVersions();
+    on.place("0.0.5");
+    chmodSync(on.versions, 0o777);
+    cleanUp(on.seenBy(PACKAGED));
+    expect(existsSync(join(on.versions, "0.0.5"))).toBe(true);
+  });
+});
+
+it("says what it cannot read, and reads no long file", () => {
+  const on = new InstalledVersions();
+  on.write("current", "0.2.0\n".repeat(1000));
+  on.write("trial", "\u0000");
+  expect(seeVersions(on.seenBy(PACKAGED)).odd).toEqual([
+    expect.stringContaining("versions/current holds no version"),
+    expect.stringContaining("versions/trial holds no version"),
+  ]);
+  writeFileSync(join(on.program, "version"), readFileSync(join(on.program, "start")));
+  expect(seeVersions(on.seenBy(PACKAGED)).packaged).toBeUndefined();
+});
+
+it.each([
+  ["0.1.10", "0.1.9", true],
+  ["0.10.0", "0.9.999", true],
+  ["1.0.0", "0.999.999", true],
+  ["0.1.0", "0.1.0", false],
+])("%s newer than %s: %s", (one, other, isIt) => {
+  expect(isNewer(one, other)).toBe(isIt);
+});
+
+it.each(["0.1", "1.2.3.4", "01.2.3", "1.2.3-rc", "1000.0.0", "../1.2.3", ""])("%j is no release", (text) => {
+  expect(isRelease(text)).toBe(false);
+});
