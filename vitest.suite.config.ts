@@ -7,6 +7,8 @@ export default defineConfig({
     include: ["test/**/*.suite.ts"],
     pool: "forks",
     maxWorkers: 1,
+    // Real machines and many processes under time limits, on whatever else this machine does. The reporter names who needed it.
+    retry: 1,
     testTimeout: 600_000,
     hookTimeout: 600_000,
     reporters: [new ClosingLineReporter()],

@@ -10,7 +10,8 @@ import { AgentFault } from "./fault.ts";
 import { readJournal, verifyJournal } from "./journal.ts";
 import { loadAdmission } from "./key-follower.ts";
 import { touchOwnerMark } from "./owner-mark.ts";
-import { type Environment, keepNetwork, type NetworkOptions, networkOf, proxyWords } from "./network.ts";
+import { type Environment, keepNetwork, type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
+import { proxyWords } from "../protocol/proxy-choice.ts";
 import type { Paths } from "./paths.ts";
 import { type Status, statusOf, writePublicStatus } from "./public-status.ts";
 import { State } from "./state.ts";
@@ -134,24 +135,26 @@ function readPublicStatus(path: string): Status | undefined {
 }
 
 /** Keeps what was asked for, and says how relays are reached from the next dial on. A running daemon need not be told. */
-export function networkCommand({
+export async function networkCommand({
   paths,
   json,
   env,
+  platform,
   change,
 }: {
   paths: Paths;
   json: boolean;
   env: Environment;
+  platform: NodeJS.Platform;
   change: NetworkOptions;
-}): string {
+}): Promise<string> {
   if (change.proxy !== undefined || change.ca !== undefined) {
     State.open(paths.state).close();
     keepNetwork(paths.state, change);
   }
-  const { proxy, ca } = networkOf(paths.state, env);
-  const via = proxy === undefined ? "direct" : proxyWords(proxy);
-  if (json) return JSON.stringify({ proxy: via, ca: ca !== undefined });
+  const { proxy, ca } = await withSystemProxy(networkOf(paths.state, env), platform, env);
+  const via = proxyWords(proxy);
+  if (json) return JSON.stringify({ proxy: proxy?.type === "proxy" ? via : "direct", ca: ca !== undefined });
   return `Proxy        ${via}\nAuthorities  Node's, the system's${ca === undefined ? "" : " and those set here"}`;
 }
 

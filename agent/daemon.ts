@@ -30,7 +30,7 @@ export type DaemonOptions = {
   /** Uniform in [0, 1). */
   readonly draw: () => number;
   /** How relays are reached, asked at each dial. */
-  readonly network: () => Network;
+  readonly network: () => Network | Promise<Network>;
   /** Who is told how the agent stands. */
   readonly supervisor: Supervisor;
   readonly log: Logger;

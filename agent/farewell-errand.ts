@@ -20,7 +20,7 @@ export type FarewellOptions = {
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly draw: () => number;
-  readonly network: () => Network;
+  readonly network: () => Network | Promise<Network>;
   readonly log: Logger;
 };
 
@@ -69,7 +69,7 @@ export async function visit(
     onClose: ({ text }: { text: string }) => opened.reject(new ConnectionLost(text)),
   };
   stopping.throwIfAborted();
-  const connection = new RelayConnection(relay, farewell, events, now, lineTo(relay, network()));
+  const connection = new RelayConnection(relay, farewell, events, now, lineTo(relay, await network()));
   const ending = AbortSignal.any([stopping, AbortSignal.timeout(FAREWELL_VISIT_MS)]);
   const leave = () => connection.close("the visit is over");
   ending.addEventListener("abort", leave, { once: true });

@@ -23,7 +23,7 @@ bind:
   --rebind      let another organisation take this device over; needs --trust
 
 bind, network; for one run alone, run:
-  --proxy URL   http://[USER:PASSWORD@]HOST:PORT; direct: none; none: what HTTPS_PROXY says
+  --proxy URL   http://[USER:PASSWORD@]HOST:PORT; direct: none; none: as environment or system say
   --ca FILE     PEM certificates that a relay's may come from, besides the system's; none
 
 run:

@@ -18,7 +18,7 @@ import { forgetRefusedPackage } from "./refused-package.ts";
 export type LeaveOptions = Omit<IdentityEnd, "now"> & {
   readonly paths: Paths;
   readonly now: () => number;
-  readonly network: () => Network;
+  readonly network: () => Network | Promise<Network>;
   readonly log: Logger;
 };
 

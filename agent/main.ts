@@ -12,7 +12,7 @@ import { HELP } from "./help.ts";
 import { openToServe } from "./held-state.ts";
 import { TRIAL_CONNECT_MS } from "./limits.ts";
 import { readMachine } from "./machine.ts";
-import { type NetworkOptions, networkOf } from "./network.ts";
+import { type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
 import { pinnedKeys } from "./release-keys.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
@@ -97,7 +97,8 @@ async function main(): Promise<void> {
     case "network": {
       const { proxy, ca, json } = values;
       const { networkCommand } = await import("./commands.ts");
-      return print(networkCommand({ paths, json, env: process.env, change: { proxy, ca } }));
+      const { env, platform } = process;
+      return print(await networkCommand({ paths, json, env, platform, change: { proxy, ca } }));
     }
     case "status": {
       const { statusCommand } = await import("./commands.ts");
@@ -154,7 +155,7 @@ async function run(
 /** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
 async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor" | "restart">): Promise<void> {
   const { proveVersion } = await import("./prove.ts");
-  const network = () => networkOf(paths.state, process.env, options);
+  const network = () => withSystemProxy(networkOf(paths.state, process.env, options), process.platform, process.env);
   const trial = { machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network, now, draw: Math.random, log };
   await proveVersion(paths.state, ownVersions(), trial, stopping);
 }
@@ -171,9 +172,10 @@ async function serveState(paths: Paths, { options, supervisor, stopping, restart
   const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
   const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
   const environment = { ...runEnvironment(paths), containment, self };
-  const network = () => networkOf(paths.state, process.env, options);
+  const named = () => networkOf(paths.state, process.env, options);
   // What was typed wrongly is said at once.
-  network();
+  named();
+  const network = () => withSystemProxy(named(), platform, process.env);
   const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
   log.info({ agent: VERSION.text, state: paths.state }, "started");
   settleVersions({ state, versions, wasReturned, log, now: now() });
@@ -186,7 +188,7 @@ async function leaveState(paths: Paths): Promise<string> {
   const { leaveCommand } = await import("./leave-command.ts");
   const { openLog } = await import("./log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
-  const network = () => networkOf(paths.state, process.env);
+  const network = () => withSystemProxy(networkOf(paths.state, process.env), process.platform, process.env);
   return await leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 

@@ -1,5 +1,5 @@
 // How this device reaches relays: through which proxy, and whose certificates are believed beside the system's. What was set on the
-// command line comes before what is kept in the state folder, and that before the environment.
+// command line comes before what is kept in the state folder, that before the environment, and that before the system's own settings.
 import { readFileSync, rmSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
@@ -7,20 +7,11 @@ import * as v from "valibot";
 import { AgentFault } from "./fault.ts";
 import { MAX_NETWORK_BYTES } from "./limits.ts";
 import { replaceFile } from "./replace-file.ts";
-
-/** Where a proxy was named. */
-export type ProxySource = "command line" | "setting" | "environment";
-
-export type Proxy = {
-  /** With credentials where the proxy wants them: never to be logged or printed. `proxyWords` is for that. */
-  readonly url: string;
-  /** Hosts that are dialled directly, as NO_PROXY has them. */
-  readonly noProxy: string;
-  readonly from: ProxySource;
-};
+import { chooseProxy, DIRECT, type Followed, readProxyUrl, UNSET } from "../protocol/proxy-choice.ts";
 
 export type Network = {
-  readonly proxy: Proxy | undefined;
+  /** `undefined` where nobody named one. */
+  readonly proxy: Followed;
   /** PEM certificates of authorities that are believed as well. */
   readonly ca: string | undefined;
 };
@@ -42,11 +33,8 @@ export type NetworkSetting = Readonly<v.InferOutput<typeof NetworkSetting>>;
 export type NetworkOptions = { readonly proxy?: string | undefined; readonly ca?: string | undefined };
 
 const FILE = "network.json";
-export const DIRECT = "direct";
-/** Takes back what was set, so that the environment counts again; for `--ca` that no authority of one's own is believed. */
-export const UNSET = "none";
 
-/** Throws `network-form` where one of the three says what cannot be followed, `file-unreadable` where a file cannot be read. */
+/** What is named to us. Throws `network-form` where one of the three says what cannot be followed, `file-unreadable` where a file cannot be read. */
 export function networkOf(folder: string, env: Environment, options: NetworkOptions = {}): Network {
   const setting = readSetting(folder);
   const ca = options.ca === undefined ? setting.ca : readCa(options.ca);
@@ -74,49 +62,32 @@ export function forgetNetwork(folder: string): void {
   rmSync(join(folder, FILE), { force: true });
 }
 
-/** For people and logs: without credentials. */
-export function proxyWords({ url, from }: Proxy): string {
-  const { protocol, host, username } = new URL(url);
-  return `${protocol}//${username === "" ? "" : "***@"}${host} (${from})`;
+/** The same, with what the system is set to where nobody named a proxy: asked anew each time, since people change it. */
+export async function withSystemProxy(network: Network, platform: NodeJS.Platform, env: Environment): Promise<Network> {
+  if (network.proxy !== undefined || (platform !== "win32" && platform !== "darwin")) return network;
+  const { systemProxy } = await import("./system-proxy.ts");
+  return { ...network, proxy: await systemProxy(platform, env["SystemRoot"] ?? "C:\\Windows") };
 }
 
 type Named = { readonly env: Environment; readonly typed: string | undefined; readonly kept: string | undefined };
 
-function proxyOf({ env, typed, kept }: Named): Proxy | undefined {
-  if (typed !== undefined && typed !== UNSET) return explicit(typed, "command line");
-  if (kept !== undefined && typed !== UNSET) return explicit(kept, "setting");
-  const url = env["https_proxy"] || env["HTTPS_PROXY"] || "";
-  if (url === "") return undefined;
-  return { url: checked(url, "HTTPS_PROXY"), noProxy: env["no_proxy"] || env["NO_PROXY"] || "", from: "environment" };
-}
-
-function explicit(url: string, from: ProxySource): Proxy | undefined {
-  return url === DIRECT ? undefined : { url: checked(url, "the proxy"), noProxy: "", from };
+function proxyOf({ env, typed, kept }: Named): Followed {
+  const named = [
+    { spelling: typed, from: "command line" },
+    { spelling: kept, from: "setting" },
+  ];
+  const choice = chooseProxy(named, env);
+  return choice?.type === "malformed" ? malformed(choice.from) : choice;
 }
 
 function keptProxy(typed: string): string | undefined {
   if (typed === UNSET) return undefined;
-  return typed === DIRECT ? DIRECT : checked(typed, "the proxy");
+  return typed === DIRECT ? DIRECT : (readProxyUrl(typed) ?? malformed("command line"));
 }
 
 /** The message never has the value: there may be a password in it. */
-function checked(spelling: string, what: string): string {
-  const url = URL.canParse(spelling) ? new URL(spelling) : undefined;
-  const isProxy =
-    url !== undefined && ["http:", "https:"].includes(url.protocol) && url.pathname === "/" && !url.search;
-  if (!isProxy || !isDecodable(url.username) || !isDecodable(url.password))
-    throw new AgentFault("network-form", `${what} is no http://[user:password@]host:port`);
-  return url.href;
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch (error) {
-    if (error instanceof URIError) return false;
-    throw error;
-  }
+function malformed(from: string): never {
+  throw new AgentFault("network-form", `${from} is no http://[user:password@]host:port`);
 }
 
 function readSetting(folder: string): NetworkSetting {

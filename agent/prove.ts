@@ -15,7 +15,7 @@ export type ProveOptions = {
   readonly machine: Machine;
   /** How long it may take to log in at a relay. */
   readonly withinMs: number;
-  readonly network: () => Network;
+  readonly network: () => Network | Promise<Network>;
   readonly now: () => number;
   readonly draw: () => number;
   readonly log: Logger;

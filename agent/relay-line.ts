@@ -2,19 +2,17 @@
 // certificates that Node, the system and the owner name. TLS goes through the proxy's tunnel, so a login is bound to it as ever.
 import { Agent } from "node:https";
 import type { Duplex } from "node:stream";
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { createSecureContext, getCACertificates, type SecureContext, setDefaultCACertificates } from "node:tls";
 import type { ClientOptions } from "ws";
+import { wayTo } from "../protocol/proxy-choice.ts";
 import type { Network } from "./network.ts";
-
-/** A relay at `ws:` is one of this machine or of a closed network, and always dialled directly. */
-export function isProxied(relay: string, { proxy }: Network): boolean {
-  return proxy !== undefined && new URL(relay).protocol === "wss:";
-}
 
 export function lineTo(relay: string, network: Network): ClientOptions {
   if (new URL(relay).protocol !== "wss:") return {};
-  const { proxy } = network;
-  const proxyEnv = proxy === undefined ? {} : { HTTPS_PROXY: proxy.url, NO_PROXY: proxy.noProxy };
+  const { proxyUrl } = wayTo(relay, network.proxy);
+  // Node asks a proxy that has TLS itself by its defaults alone.
+  if (proxyUrl?.startsWith("https:") === true) setDefaultCACertificates(certificatesOf(network));
+  const proxyEnv = proxyUrl === undefined ? {} : { HTTPS_PROXY: proxyUrl };
   return { agent: new LineAgent({ proxyEnv, secureContext: trustOf(network) }) };
 }
 
@@ -36,13 +34,17 @@ class LineAgent extends Agent {
 let trusted: { readonly ca: string | undefined; readonly context: SecureContext } | undefined;
 
 /** Made once: some hundred certificates, 10 MiB where a context that does not ask the system has 3. */
-export function trustOf({ ca }: Network): SecureContext {
+export function trustOf(network: Network): SecureContext {
+  const { ca } = network;
   if (trusted?.ca === ca && trusted !== undefined) return trusted.context;
-  const all = new Set([
-    ...getCACertificates("default"),
-    ...getCACertificates("system"),
-    ...(ca === undefined ? [] : [ca]),
-  ]);
-  trusted = { ca, context: createSecureContext({ ca: [...all] }) };
+  trusted = { ca, context: createSecureContext({ ca: certificatesOf(network) }) };
   return trusted.context;
+}
+
+let defaults: readonly string[] | undefined;
+
+/** Node's defaults as they were at first: an authority that was taken back must not stay among them. */
+function certificatesOf({ ca }: Network): string[] {
+  defaults ??= getCACertificates("default");
+  return [...new Set([...defaults, ...getCACertificates("system"), ...(ca === undefined ? [] : [ca])])];
 }

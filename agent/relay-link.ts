@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { backoffMs } from "./backoff.ts";
 import { BACKOFF_REFUSED_MS, SETTLED_MS } from "./limits.ts";
 import { AgentFault } from "./fault.ts";
+import { wayTo } from "../protocol/proxy-choice.ts";
 import type { Network } from "./network.ts";
 import { type Identity, RelayConnection, type RelayEvents } from "./relay-connection.ts";
 import { lineTo } from "./relay-line.ts";
@@ -21,7 +22,7 @@ export type LinkOptions = {
   readonly identity: Identity;
   readonly events: LinkEvents;
   /** Asked at each dial, so that a proxy that was set now serves the next one. May throw `network-form`. */
-  readonly network: () => Network;
+  readonly network: () => Network | Promise<Network>;
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly draw: () => number;
@@ -56,11 +57,12 @@ async function connectOnce(
   { identity, events, network, now, log }: LinkOptions,
   signal: AbortSignal,
 ): Promise<{ openMs: number; code: string | undefined; reason: string }> {
-  const line = lineWhereKnown(relay, network);
-  if (line instanceof AgentFault) {
-    log.error({ relay, reason: line.message }, "could not connect");
-    return { openMs: 0, code: undefined, reason: line.message };
+  const known = await whereKnown(network);
+  if (known instanceof AgentFault) {
+    log.error({ relay, reason: known.message }, "could not connect");
+    return { openMs: 0, code: undefined, reason: known.message };
   }
+  const way = wayTo(relay, known.proxy).words;
   events.onState(`connecting to ${relay}`);
   const closed = Promise.withResolvers<{ text: string; code?: string }>();
   let openedAt: number | undefined;
@@ -78,24 +80,25 @@ async function connectOnce(
       onClose: closed.resolve,
     },
     now,
-    line,
+    lineTo(relay, known),
   );
   const stop = () => connection.close("the agent stops");
   signal.addEventListener("abort", stop, { once: true });
   const reason = await closed.promise;
   signal.removeEventListener("abort", stop);
   log.info(
-    { relay, reason: reason.text, code: reason.code },
+    { relay, way, reason: reason.text, code: reason.code },
     openedAt === undefined ? "could not connect" : "disconnected",
   );
   if (openedAt !== undefined) events.onClose();
-  return { openMs: openedAt === undefined ? 0 : now() - openedAt, code: reason.code, reason: reason.text };
+  if (openedAt === undefined) return { openMs: 0, code: reason.code, reason: `${reason.text}; dialled ${way}` };
+  return { openMs: now() - openedAt, code: reason.code, reason: reason.text };
 }
 
 /** A setting that cannot be followed is answered by waiting until somebody puts it right. */
-function lineWhereKnown(relay: string, network: () => Network): ReturnType<typeof lineTo> | AgentFault {
+async function whereKnown(network: LinkOptions["network"]): Promise<Network | AgentFault> {
   try {
-    return lineTo(relay, network());
+    return await network();
   } catch (error) {
     if (error instanceof AgentFault) return error;
     throw error;

@@ -11,16 +11,17 @@ import { addStatusCommands } from "./cli-tenant.ts";
 import { addExample, type SetExitCode, withCommon, withNewKey } from "./cli-common.ts";
 import { SYSTEMS } from "./deployment/systems.ts";
 import { VERSION } from "./version.ts";
+import { withProxyWishes } from "./proxy-wishes.ts";
 import { count, listed, repeated } from "./quantity.ts";
 import type { World } from "./world.ts";
 
 /** The whole tree of commands. Parsing throws commander's errors, faults and refusals; nothing ends the process. */
-export function buildCli(world: World, setExitCode: SetExitCode): Command {
+export function buildCli(machine: World, setExitCode: SetExitCode): Command {
   const cli = new Command("keybound")
     .description("Signs jobs that managed devices verify by themselves, and proves what became of them.")
     .version(VERSION, "-V, --version", "show the version")
     .helpOption("-h, --help", "show this help")
-    .configureOutput({ writeOut: (text) => world.stdout.write(text), writeErr: (text) => world.stderr.write(text) })
+    .configureOutput({ writeOut: (text) => machine.stdout.write(text), writeErr: (text) => machine.stderr.write(text) })
     .exitOverride()
     .showHelpAfterError("hint: keybound COMMAND --help");
   addExample(cli, [
@@ -29,6 +30,7 @@ export function buildCli(world: World, setExitCode: SetExitCode): Command {
     "keybound devices",
     "keybound run --on web1 -- uname -a",
   ]);
+  const world = withProxyWishes(cli, machine);
   addInit(cli, world);
   addPackage(cli, world);
   addStatusCommands(cli, world, setExitCode);

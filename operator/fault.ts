@@ -14,11 +14,11 @@ export const FAULTS = {
   },
   "proxy-refused": {
     says: "the proxy does not let us through to the relay",
-    hint: "ask who runs it to let CONNECT to this host and port through; its user and password stand in HTTPS_PROXY, or in KEYBOUND_PROXY for us alone",
+    hint: "ask who runs it to let CONNECT to this host and port through; its user and password stand in its URL, wherever that is named",
   },
   "proxy-form": {
-    says: "this variable names no proxy that we can use",
-    hint: "http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with each odd character as %XX; KEYBOUND_PROXY=direct for none",
+    says: "what is named there is no proxy that we can use",
+    hint: "http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with each odd character as %XX; direct for none; SOCKS is not supported",
   },
   "relay-refused": { says: "the relay refused", hint: "see the relay's log" },
   "relay-behind": {

@@ -10,6 +10,7 @@ import type { MadeKey } from "./new-key.ts";
 import { statementSigner } from "./keyring.ts";
 import { type RecoveryPlan, removeRecovery, sealedRecovery } from "./plan-recovery.ts";
 import { RelayClient } from "./relay-client.ts";
+import { proxyToKeep } from "./proxy-wishes.ts";
 import type { World } from "./world.ts";
 
 export type NewTenant = {
@@ -43,14 +44,14 @@ export async function found(world: World, wanted: NewTenant): Promise<string> {
   const writeFile = await sealedRecovery(wanted.recovery, owner);
   makeHomeFolder(folder);
   // Dialled before anything is written: a relay that is not there leaves an empty folder at most.
-  const { client } = await RelayClient.dial(relay, world.env);
+  const { client } = await RelayClient.dial(relay, world);
   const mode = setupSecret === undefined ? "passphrase" : "setup";
   let written: RecoveryPlan | undefined;
   try {
     writeFile();
     written = wanted.recovery;
     writeHome(folder, {
-      config: { version: 1, tenant, organisation, operator, name, relay, mode },
+      config: { version: 1, tenant, organisation, operator, name, relay, mode, ...proxyToKeep(world) },
       setupSecret,
       access,
     });

@@ -43,6 +43,8 @@ const Config = v.strictObject({
   operator: Id,
   name: Name,
   relay: v.string(),
+  /** The proxy that leads there, with credentials if need be, or `direct`; what else says one counts where it is absent. */
+  proxy: v.exactOptional(v.string()),
   mode: v.picklist(["setup", "passphrase"]),
   /** How often the passphrase is asked for, within the policy; at each task where it is absent. */
   prompt: v.exactOptional(v.picklist(["task", "day", "week"])),
@@ -97,13 +99,18 @@ export function openHome(folder: string, platform: NodeJS.Platform): Home {
   for (const path of [folder, ...FILES.map((name) => join(folder, name)).filter(existsSync)]) {
     if (isOpenToOthers(path, platform)) throw new Fault("home-unsafe", path);
   }
-  const config = readJson(join(folder, CONFIG), Config);
+  const config = readConfig(folder);
   return {
     folder,
     config,
     setupSecret: config.mode === "setup" ? readSecret(join(folder, SETUP_SECRET)) : undefined,
     access: accessKeyOf(readAccessSeeds(join(folder, ACCESS_KEY))),
   };
+}
+
+/** What a home is configured for, whoever may read it. Throws `home-broken`, or `file-missing` where there is none. */
+export function readConfig(folder: string): Config {
+  return readJson(join(folder, CONFIG), Config);
 }
 
 /** Makes a home's folder, for its user alone. */

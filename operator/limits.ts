@@ -6,6 +6,9 @@ const DAY = 24 * 60 * MINUTE;
 
 /** A dial, with TLS and login, that takes longer is given up. */
 export const CONNECT_TIMEOUT_MS = 15 * SECOND;
+/** What a system says of its proxy: four kilobytes and some milliseconds, where it is well. */
+export const SYSTEM_ANSWER_MS = 5 * SECOND;
+export const MAX_SYSTEM_ANSWER_BYTES = 64 * 1024;
 /** An answer that takes longer means a relay that hangs; a result's part of 256 KiB over a slow line takes seconds. */
 export const ANSWER_TIMEOUT_MS = 60 * SECOND;
 /** A relay's clock and ours may differ by this much before a job's time window would be wrong on devices. */

@@ -17,8 +17,8 @@ export type NewcomerClient = Disposable & { readonly client: RelayClient; readon
  * The tenant whose pin this is. The relay is asked, and cannot lie: the whole id has to begin with the pin. Throws
  * `pin-unknown` where the relay has no such tenant.
  */
-export async function findTenant({ env }: World, relay: string, pin: string): Promise<string> {
-  const { client } = await RelayClient.dial(relay, env);
+export async function findTenant(world: World, relay: string, pin: string): Promise<string> {
+  const { client } = await RelayClient.dial(relay, world);
   try {
     const { header } = await client.ask("tenant", { type: "find-tenant", pin });
     if (pinOf(header.tenant) !== readPin(pin)) throw refuse("tenant-other", `the relay named ${pinOf(header.tenant)}`);
@@ -30,11 +30,11 @@ export async function findTenant({ env }: World, relay: string, pin: string): Pr
 
 /** Logs in by this key, which may be a throw-away one. */
 export async function dialNewcomer(
-  { env }: World,
+  world: World,
   relay: string,
   { tenant, signer, now }: { readonly tenant: string; readonly signer: Signer; readonly now: number },
 ): Promise<NewcomerClient> {
-  const { client, hello } = await RelayClient.dial(relay, env);
+  const { client, hello } = await RelayClient.dial(relay, world);
   try {
     await client.logIn(hello, { tenant, role: "newcomer", signer, now });
     return { client, clockDifferenceMs: hello.time - now, [Symbol.dispose]: () => client.close() };

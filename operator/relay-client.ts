@@ -11,8 +11,8 @@ import type { JsonObject } from "../protocol/strict-json.ts";
 import { readHeader, ToOperator } from "../protocol/wire.ts";
 import { Fault } from "./fault.ts";
 import { dialFault, refusedBy } from "./relay-fault.ts";
-import { lineTo } from "./relay-line.ts";
-import type { World } from "./world.ts";
+import { type Line, lineTo } from "./relay-line.ts";
+import type { ProxyWorld } from "./counting-proxy.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS } from "./limits.ts";
 
 type Kind = ToOperator["type"];
@@ -49,22 +49,22 @@ export class RelayClient {
   #heard = true;
   #tls: TLSSocket | undefined;
 
-  private constructor(url: string, env: World["env"]) {
+  private constructor(url: string, { options, words }: Line) {
     this.url = url;
-    this.#line = lineTo(url, env);
+    this.#line = options;
     const socket = openSocket(url, this.#line);
     this.#socket = socket;
     socket.on("upgrade", ({ socket: line }) => (this.#tls = line instanceof TLSSocket ? line : undefined));
     socket.on("message", (data, isBinary) => this.#onMessage(data, isBinary));
     socket.on("ping", () => (this.#heard = true));
     socket.on("pong", () => (this.#heard = true));
-    socket.on("error", (error) => this.#end(dialFault(error, url)));
+    socket.on("error", (error) => this.#end(dialFault(error, url, words)));
     socket.on("close", () => this.#end(new Fault("relay-unreachable", `${url} ended the connection`)));
   }
 
-  /** Dials, through a proxy where `env` names one, and waits for the relay's hello. Throws `relay-unreachable`, `relay-tls` or `proxy-*`. */
-  static async dial(url: string, env: World["env"]): Promise<{ client: RelayClient; hello: HeaderOf<"hello"> }> {
-    const client = new RelayClient(url, env);
+  /** Dials, through a proxy where one counts (counting-proxy.ts), and waits for the relay's hello. Throws `relay-unreachable`, `relay-tls` or `proxy-*`. */
+  static async dial(url: string, world: ProxyWorld): Promise<{ client: RelayClient; hello: HeaderOf<"hello"> }> {
+    const client = new RelayClient(url, await lineTo(url, world));
     try {
       const { header } = await client.#greetingOf("hello");
       client.#startHeartbeat();

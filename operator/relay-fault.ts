@@ -20,16 +20,16 @@ const NAMED: Readonly<Record<string, FaultCode>> = {
   "blob-unknown": "blob-unknown",
 };
 
-/** A failed dial or a broken connection. */
-export function dialFault(error: Error, url: string): Fault {
+/** A failed dial or a broken connection. `way` is how it was dialled, without credentials. */
+export function dialFault(error: Error, url: string, way: string): Fault {
   const code = systemCode(error);
   if (code !== undefined && TLS_CODES.test(code)) {
-    return new Fault("relay-tls", `${url} (${code})`, { cause: error });
+    return new Fault("relay-tls", `${url} (${code}), ${way}`, { cause: error });
   }
   // Node's sentence: the proxy without its credentials, and the first line of its answer, which is a stranger's.
   if (code === "ERR_PROXY_TUNNEL")
-    return new Fault("proxy-refused", plain(error.message).slice(0, 300), { cause: error });
-  return new Fault("relay-unreachable", `${url} (${code ?? error.message})`, { cause: error });
+    return new Fault("proxy-refused", `${plain(error.message).slice(0, 300)}, ${way}`, { cause: error });
+  return new Fault("relay-unreachable", `${url} (${code ?? error.message}), ${way}`, { cause: error });
 }
 
 /** What the relay said no with: a refusal where it names one of the protocol's, else a fault. Its words are a stranger's. */

@@ -10,6 +10,7 @@ import type { MadeKey } from "./new-key.ts";
 import { recoveryField } from "./new-key.ts";
 import { dialNewcomer, type NewcomerClient, throwAwaySigner } from "./newcomer.ts";
 import { writePending } from "./pending-request.ts";
+import { proxyToKeep } from "./proxy-wishes.ts";
 import { type RecoveryPlan, writeRecovery } from "./plan-recovery.ts";
 import { syncKeyLog } from "./sync.ts";
 import type { World } from "./world.ts";
@@ -74,7 +75,8 @@ export async function writeRequest(world: World, asking: Asking): Promise<string
   const bytes = signKeyRequest(fields, { nonce, signers });
   await writeRecovery(recovery, { organisation: state.name, name, relay, tenant: state.tenant, operator, madeAt: now });
   writePending(folder, { bytes, nonce, sessions: 0 });
-  const config = { version: 1, tenant: state.tenant, organisation: state.name, operator, name, relay, mode } as const;
+  const person = { tenant: state.tenant, organisation: state.name, operator, name, mode } as const;
+  const config = { version: 1, ...person, relay, ...proxyToKeep(world) } as const;
   writeHome(folder, { config, setupSecret, ...(asking.hasHome ? {} : { access: makeAccessSeeds(world.random) }) });
   return statementId(readEnvelope(bytes));
 }

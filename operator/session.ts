@@ -91,7 +91,7 @@ export async function openSession(desk: Desk): Promise<Session> {
 async function dialHome({ home, world }: Desk) {
   const grant = readGrant(home.folder);
   if (grant === undefined) throw refuse("access-expired", "this client has no access yet");
-  const { client, hello } = await RelayClient.dial(home.config.relay, world.env);
+  const { client, hello } = await RelayClient.dial(home.config.relay, world);
   try {
     const { signer } = home.access;
     const login = { tenant: home.config.tenant, role: "access", signer, grant, now: world.now() } as const;

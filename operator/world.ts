@@ -10,6 +10,8 @@ export type World = {
   readonly random: Random;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
+  /** What `--proxy` says, and what the home keeps: a URL, `direct`, or `none`. */
+  readonly proxy?: { readonly typed?: string; readonly kept?: string };
   readonly homeFolder: string;
   /** The words that start this program anew; absent where commands are called by another program. */
   readonly itself?: readonly [file: string, ...args: string[]];

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { InterpreterContext } from "../run/interpreter.ts";
 import { AgentFault } from "../fault.ts";
 import type { Machine } from "../machine.ts";
-import { type Environment, type Network, networkOf, networkOfEnvironment } from "../network.ts";
+import { type Environment, type Network, networkOf, networkOfEnvironment, withSystemProxy } from "../network.ts";
 import { readOwner } from "../owner.ts";
 import type { Paths } from "../paths.ts";
 import type { Versions } from "../versions.ts";
@@ -11,7 +11,7 @@ import { diskFinding, permissionFindings } from "./file-findings.ts";
 import { failed, type Finding } from "./finding.ts";
 import { findDaemon } from "./find-daemon.ts";
 import { containmentFindings, interpreterFindings } from "./job-findings.ts";
-import { relayFindings } from "./relay-findings.ts";
+import { proxyFinding, relayFindings } from "./relay-findings.ts";
 import { serviceFindings } from "./service-findings.ts";
 import { stateFindings, unboundFindings, UNSEEN } from "./state-findings.ts";
 import { versionFindings } from "./version-findings.ts";
@@ -42,7 +42,8 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { platform } = interpreters;
   const daemon = findDaemon(paths.state, platform);
   const { findings, relays, isSeen } = lookAtState(options);
-  const network = () => (isSeen ? networkOf(paths.state, options.env) : networkOfEnvironment(options.env));
+  const named = () => (isSeen ? networkOf(paths.state, options.env) : networkOfEnvironment(options.env));
+  const network = () => withSystemProxy(named(), platform, options.env);
   const all = [
     ...findings,
     ...permissionFindings(paths.state, platform),
@@ -93,11 +94,12 @@ function publicRelays(file: string): readonly string[] {
 
 async function reach(
   relays: readonly string[],
-  network: () => Network,
+  network: () => Promise<Network>,
   now: () => number,
 ): Promise<readonly Finding[]> {
   try {
-    return await relayFindings(relays, { network: network(), now });
+    const found = await network();
+    return [proxyFinding(found), ...(await relayFindings(relays, { network: found, now }))];
   } catch (error) {
     if (!(error instanceof AgentFault)) throw error;
     return [failed("relay", `${error.sentence}: ${error.message}`, error.hint)];

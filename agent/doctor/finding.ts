@@ -7,6 +7,7 @@ export const CHECKS = [
   "permissions",
   "service",
   "version",
+  "proxy",
   "relay",
   "key-log",
   "disk",

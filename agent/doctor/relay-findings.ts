@@ -8,11 +8,19 @@ import { MAX_CLOCK_AHEAD_MS, MAX_FRAME_BYTES } from "../../protocol/limits.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { readHeader, ToDevice } from "../../protocol/wire.ts";
 import { CERTIFICATE_SOON_MS, DOCTOR_STEP_MS } from "../limits.ts";
-import { type Network, proxyWords } from "../network.ts";
-import { isProxied, lineTo } from "../relay-line.ts";
-import { codeOf, type Finding, type Level, span } from "./finding.ts";
+import { proxyWords, wayTo } from "../../protocol/proxy-choice.ts";
+import type { Network } from "../network.ts";
+import { lineTo } from "../relay-line.ts";
+import { codeOf, type Finding, type Level, ok, span, warning } from "./finding.ts";
 
 type Look = { readonly relay: string; readonly network: Network; readonly now: () => number };
+
+/** Which proxy counts, and by whom it was named; the order is that of docs/doctor.md. */
+export function proxyFinding({ proxy }: Network): Finding {
+  const says = `${proxyWords(proxy)}; the first counts of command line, setting, environment, system`;
+  if (proxy?.type !== "direct" || proxy.unfollowed === undefined) return ok("proxy", says);
+  return warning("proxy", says, "keybound-agent network --proxy URL, or direct");
+}
 
 /** Of all relays at once. */
 export async function relayFindings(
@@ -37,13 +45,13 @@ async function relayFinding(look: Look): Promise<readonly Finding[]> {
 function stepsOf(look: Look): readonly (() => Promise<Finding>)[] {
   const { hostname, port, protocol } = new URL(look.relay);
   const target = { host: bare(hostname), port: Number(port || (protocol === "wss:" ? 443 : 80)) };
-  const { proxy } = look.network;
+  const { proxyUrl, words } = wayTo(look.relay, look.network.proxy);
   // Names beyond a proxy are the proxy's to resolve.
-  if (proxy === undefined || !isProxied(look.relay, look.network))
+  if (proxyUrl === undefined)
     return [() => resolved(look, target.host), () => joined(look, target), () => greeted(look)];
-  const url = new URL(proxy.url);
+  const url = new URL(proxyUrl);
   const place = { host: bare(url.hostname), port: Number(url.port || (url.protocol === "https:" ? 443 : 80)) };
-  return [() => joined(look, place, `proxy ${proxyWords(proxy)}`), () => greeted(look)];
+  return [() => joined(look, place, words), () => greeted(look)];
 }
 
 const bare = (host: string) => host.replace(/^\[(.*)\]$/, "$1");

@@ -15,6 +15,7 @@ import { hasHome, makeAccessSeeds, openHome, writeHome } from "../home.ts";
 import { keyringOf, statementSigner } from "../keyring.ts";
 import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../new-key.ts";
 import { dialNewcomer, throwAwaySigner } from "../newcomer.ts";
+import { proxyToKeep } from "../proxy-wishes.ts";
 import { givenPassphrase } from "../passphrase-input.ts";
 import { removePending } from "../pending-request.ts";
 import { newRecoveryPath, planRecovery, type RecoveryPlan, recoveryWords, writeRecovery } from "../plan-recovery.ts";
@@ -78,7 +79,7 @@ async function writeNext(world: World, { place, own, next }: Recovering): Promis
   await writeRecovery(next.recovery, { organisation, name, relay, tenant, operator, madeAt: world.now() });
   const mode = setupSecret === undefined ? "passphrase" : "setup";
   writeHome(folder, {
-    config: { version: 1, tenant, organisation, operator, name, relay, mode },
+    config: { version: 1, tenant, organisation, operator, name, relay, mode, ...proxyToKeep(world) },
     setupSecret,
     ...(place.hasHome ? {} : { access: makeAccessSeeds(world.random) }),
   });

@@ -12,6 +12,7 @@ import { findKeys } from "../find-keys.ts";
 import { hasHome, makeAccessSeeds, writeHome } from "../home.ts";
 import { keyringOf } from "../keyring.ts";
 import { checkedPin, findTenant } from "../newcomer.ts";
+import { proxyToKeep } from "../proxy-wishes.ts";
 import { readPassphrase } from "../passphrase-input.ts";
 import { findOperator } from "../people.ts";
 import { joinLog } from "../request-key.ts";
@@ -37,7 +38,8 @@ export async function login(world: World, options: LoginOptions): Promise<void> 
   const passphrase = await readPassphrase(world, options);
   const found = await foundIn(world, { folder, relay, tenant, origin, passphrase, name: options.name });
   const { name, operator, mode } = found.operator;
-  const config = { version: 1, tenant, organisation: found.state.name, operator, name, relay, mode } as const;
+  const person = { tenant, organisation: found.state.name, operator, name, mode } as const;
+  const config = { version: 1, ...person, relay, ...proxyToKeep(world) } as const;
   writeHome(folder, { config, setupSecret: origin.setupSecret, access: makeAccessSeeds(world.random) });
   using desk = openDesk(world, options);
   await renewAccess(desk, found.state, keyringOf(found.keys));

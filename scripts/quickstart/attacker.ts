@@ -45,7 +45,7 @@ export class Attacker implements Disposable {
     const home = openHome(folder, process.platform);
     const grant = readGrant(folder);
     if (grant === undefined) throw new Error(`no access grant in ${folder}`);
-    const { client, hello } = await RelayClient.dial(home.config.relay, {});
+    const { client, hello } = await RelayClient.dial(home.config.relay, { env: {}, platform: process.platform });
     const { tenant } = home.config;
     await client.logIn(hello, { tenant, role: "access", signer: home.access.signer, grant, now: Date.now() });
     return new Attacker(home, new Cache(folder), client);

@@ -268,6 +268,16 @@ describe("the way to a relay", () => {
     });
   });
 
+  test("which proxy counts is said with who named it, and without its password", async () => {
+    const agent = new AgentProcess();
+    agent.bound(tenantNow(), aRelay("ws://127.0.0.1:9"));
+    expect((await doctor(agent)).of("proxy")[0]?.says).toMatch(/^direct: nothing names a proxy; the first counts of/);
+    keepNetwork(agent.path, { proxy: "http://ada:secret@127.0.0.1:9" });
+    const [found] = (await doctor(agent)).of("proxy");
+    expect(found).toMatchObject({ level: "ok" });
+    expect(found?.says).toMatch(/^http:\/\/\*\*\*@127.0.0.1:9 \(setting\)/);
+  });
+
   test("a proxy that refuses is named, without its password", async () => {
     const proxy = await SmallProxy.open({ wants: "ada:right" });
     const found = await relayOf("wss://relay.test:7600", { proxy: `http://ada:wr0ng@127.0.0.1:${proxy.port}` });

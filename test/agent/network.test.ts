@@ -3,9 +3,10 @@ import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { DIRECTLY, keepNetwork, type Network, networkOf, proxyWords } from "../../agent/network.ts";
+import { DIRECTLY, keepNetwork, type Network, networkOf } from "../../agent/network.ts";
 import { RelayConnection } from "../../agent/relay-connection.ts";
 import { lineTo } from "../../agent/relay-line.ts";
+import { proxyWords } from "../../protocol/proxy-choice.ts";
 import { selfSigned } from "../cast/certificate.ts";
 import { device } from "../cast/device.ts";
 import { Tenant } from "../cast/tenant.ts";
@@ -42,7 +43,7 @@ async function tlsHouse(tenant = acme, host = "127.0.0.1"): Promise<House> {
 const portOf = (house: House) => new URL(house.url).port;
 
 function through(url: string, ca: string | undefined = certificate.cert): Network {
-  return { proxy: { url, noProxy: "", from: "command line" }, ca };
+  return { proxy: { type: "proxy", url, noProxy: "", from: "command line" }, ca };
 }
 
 /** `open` where the relay took the login, else why the connection closed. */
@@ -119,6 +120,40 @@ describe("through a proxy", () => {
     expect(proxy.asked).toEqual([]);
   });
 
+  test.each(["127.0.0.1", "::1"])(
+    "a proxy at %s that has TLS itself is believed by the authority set here",
+    async (host) => {
+      const [house, proxy] = [await tlsHouse(), await SmallProxy.open({ host, certificate })];
+      expect(proxy.url).toMatch(/^https:/);
+      const relay = `wss://relay.test:${portOf(house)}`;
+      expect(await dial(relay, through(proxy.url))).toBe("open");
+      expect(proxy.asked).toEqual([`relay.test:${portOf(house)}`]);
+    },
+  );
+
+  test("a proxy that has TLS itself is not believed once its authority was taken back", async () => {
+    const [house, proxy] = [await tlsHouse(), await SmallProxy.open({ certificate })];
+    const relay = `wss://relay.test:${portOf(house)}`;
+    expect(await dial(relay, through(proxy.url))).toBe("open");
+    expect(await dial(relay, { ...through(proxy.url), ca: undefined })).toMatch(/self-signed certificate/);
+  });
+
+  test("a proxy that has an address of IPv6 alone is asked", async () => {
+    const [house, proxy] = [await tlsHouse(), await SmallProxy.open({ host: "::1", wants: USER })];
+    const relay = `wss://relay.test:${portOf(house)}`;
+    expect(await dial(relay, through(proxy.url.replace("//", `//${TYPED}@`)))).toBe("open");
+  });
+
+  test("ALL_PROXY counts, and a network of NO_PROXY is dialled directly", async () => {
+    const [house, proxy] = [await tlsHouse(), await SmallProxy.open()];
+    const asked = (env: Readonly<Record<string, string>>) =>
+      dial(house.url, { ...networkOf(folder(), { ALL_PROXY: proxy.url, ...env }), ca: certificate.cert });
+    expect(await asked({ NO_PROXY: "127.0.0.0/8" })).toBe("open");
+    expect(proxy.asked).toEqual([]);
+    expect(await asked({ no_proxy: "127.0.0.0/30:1,10.0.0.0/8" })).toBe("open");
+    expect(proxy.asked).toHaveLength(1);
+  });
+
   test("a relay without TLS is dialled directly", async () => {
     const [house, proxy] = [await House.withTenant(acme), await SmallProxy.open()];
     onTestFinished(() => house[Symbol.asyncDispose]());
@@ -146,7 +181,7 @@ describe("certificates and addresses", () => {
   });
 });
 
-const urlOf = ({ proxy }: Network) => proxy?.url;
+const urlOf = ({ proxy }: Network) => (proxy?.type === "proxy" ? proxy.url : undefined);
 
 describe("what was set where", () => {
   const ENV = { HTTPS_PROXY: "http://env:1" };
@@ -200,7 +235,7 @@ describe("what was set where", () => {
   });
 
   test("what people read has no credentials in it", () => {
-    const words = proxyWords({ url: `http://${TYPED}@proxy:3128/`, noProxy: "", from: "setting" });
+    const words = proxyWords({ type: "proxy", url: `http://${TYPED}@proxy:3128/`, noProxy: "", from: "setting" });
     expect(words).toBe("http://***@proxy:3128 (setting)");
   });
 });
@@ -248,6 +283,19 @@ describe("as real processes", () => {
     const running = new Program("agent", ["run", "--state", agent.path], { SSL_CERT_FILE: system });
     onTestFinished(() => void running.end("SIGKILL"));
     await expect(running.says(/"connected"/)).resolves.toBeDefined();
+  });
+
+  test("an agent that does not reach its relay says by which way it tried", async () => {
+    const tenant = new Tenant({ clock: systemClock() });
+    const proxy = await SmallProxy.open();
+    proxy.manner = "refuse";
+    const agent = new AgentProcess();
+    agent.bound(tenant, { deployment: { relays: ["wss://relay.test:7600"] } });
+    const env = { ALL_PROXY: `http://${TYPED}@127.0.0.1:${proxy.port}` };
+    const running = new Program("agent", ["run", "--state", agent.path], env);
+    onTestFinished(() => void running.end("SIGKILL"));
+    await running.says(/through the proxy http:..\*\*\*@127.0.0.1:\d+ \(ALL_PROXY\).*could not connect/);
+    expect(running.stdout + running.stderr).not.toMatch(/p%3Aw|p:w/);
   });
 
   test("an agent that is asked to stop while a proxy says nothing stops at once", async () => {

@@ -1,23 +1,35 @@
 // A CONNECT proxy of a few lines: lets through, asks for a password, refuses or says nothing, and keeps what it was asked for.
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { onTestFinished } from "vitest";
 
 export type ProxyManner = "open" | "refuse" | "hang";
 
+/** `certificate`: it has TLS itself. */
+type Manners = {
+  readonly wants?: string;
+  readonly host?: string;
+  readonly certificate?: { readonly key: string; readonly cert: string };
+};
+
+const noRequest: RequestListener = (_request, response) => void response.writeHead(405).end();
+
 export class SmallProxy {
-  readonly #server: Server = createServer((_request, response) => void response.writeHead(405).end());
+  readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   /** Where it was asked to lead, in order. */
   readonly asked: string[] = [];
   /** `user:password` that it wants. */
   readonly #wants: string | undefined;
   manner: ProxyManner = "open";
+  #host = "127.0.0.1";
 
-  private constructor(wants: string | undefined) {
+  private constructor({ wants, certificate }: Manners) {
     this.#wants = wants;
+    this.#server = certificate === undefined ? createServer(noRequest) : createTlsServer(certificate, noRequest);
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
@@ -27,9 +39,10 @@ export class SmallProxy {
   }
 
   /** Listens until the test ends. */
-  static async open({ wants, host = "127.0.0.1" }: { wants?: string; host?: string } = {}): Promise<SmallProxy> {
-    const proxy = new SmallProxy(wants);
+  static async open({ host = "127.0.0.1", ...manners }: Manners = {}): Promise<SmallProxy> {
+    const proxy = new SmallProxy(manners);
     onTestFinished(() => proxy.close());
+    proxy.#host = host.includes(":") ? `[${host}]` : host;
     proxy.#server.listen(0, host);
     await once(proxy.#server, "listening");
     return proxy;
@@ -42,7 +55,7 @@ export class SmallProxy {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http${this.#server instanceof TlsServer ? "s" : ""}://${this.#host}:${this.port}`;
   }
 
   /** Connections that are open. */

@@ -46,7 +46,7 @@ export class Colleague {
   /** A connection as this person's own key, past their program. */
   async hand<T>(work: (desk: KeyDesk) => Promise<T>): Promise<T> {
     const { config } = openHome(this.home, process.platform);
-    const { client, hello } = await RelayClient.dial(this.#house.url, {});
+    const { client, hello } = await RelayClient.dial(this.#house.url, { env: {}, platform: "linux" });
     using cache = new Cache(this.home);
     try {
       const { signer } = this.made.keys;

@@ -1,6 +1,6 @@
 // The Windows installer, installed, bound, upgraded and removed by Wine's msiexec, with a
 // real relay. docs/windows.md says what Wine does not show.
-import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
@@ -207,59 +207,10 @@ describe("installed by Wine", () => {
     expect(await said("echo repaired\n")).toBe("repaired\r\n");
   });
 
-  const version = (path: string) => wine.path(`${PROGRAMS}\\versions\\${path}`);
-
-  /** A version beside the installed one, of the same files. */
-  function place(name: string): void {
-    mkdirSync(version(name), { recursive: true });
-    for (const file of ["node.exe", "keybound-agent.cjs", "keybound-agent-inventory.cjs", "keybound-job-launcher.exe"])
-      cpSync(wine.path(`${PROGRAMS}\\${file}`), join(version(name), file));
-  }
-
-  async function restart(): Promise<void> {
-    await run("net", "stop", "KeyboundAgent");
-    await isStopped();
-    expect((await run("net", "start", "KeyboundAgent")).code).toBe(0);
-  }
-
-  const runs = (name: string) => wine.processesWith(`versions\\${name}\\keybound-agent.cjs run`).length === 1;
-
-  it("starts a newer version that has proved itself", async () => {
-    place("1.10.0");
-    writeFileSync(version("current"), "1.10.0\n");
-    await restart();
-    await until(() => runs("1.10.0"), "the newer version");
-    expect(await said("echo proved\n")).toBe("proved\r\n");
-  });
-
-  it("gives a trial up after three starts, and starts the former version", async () => {
-    place("1.11.0");
-    writeFileSync(join(version("1.11.0"), "keybound-agent.cjs"), "process.exit(1);");
-    writeFileSync(version("trial"), "1.11.0 0\n");
-    await restart();
-    await until(() => existsSync(version("failed")) && runs("1.10.0"), "the former version");
-    expect(readFileSync(version("failed"), "utf8")).toBe("1.11.0 3\n");
-    expect(existsSync(version("trial"))).toBe(false);
-  });
-
-  it.each([
-    ["older than the installed one", "1.0.0\n"],
-    ["not there", "7.0.0\n"],
-    ["no version", "..\\1.10.0\n"],
-  ])("starts what is installed where the proven version is %s", async (_, text) => {
-    place("1.0.0");
-    writeFileSync(version("current"), text);
-    await restart();
-    await until(() => wine.processesWith("Keybound\\keybound-agent.cjs run").length === 1, "the installed version");
-    expect(await said("echo installed\n")).toBe("installed\r\n");
-  });
-
   it("goes back to an older version with DOWNGRADE=1, as the same device and with every file", async () => {
-    writeFileSync(version("current"), "1.10.0\n");
     expect(await msiexec("/i", older, "DOWNGRADE=1")).toBe(0);
     expect(await versions()).toEqual(["1.0.0"]);
     expect(readFileSync(wine.path(`${PROGRAMS}\\version`), "utf8")).toBe("1.0.0\n");
-    expect(existsSync(version("current"))).toBe(false);
     expect(await said("echo older\n")).toBe("older\r\n");
     expect(await msiexec("/i", newer)).toBe(0);
     expect(await said("echo newer\n")).toBe("newer\r\n");

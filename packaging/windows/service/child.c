@@ -119,12 +119,12 @@ BOOL start_program(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE outpu
   return FALSE;
 }
 
-BOOL start_agent(const WCHAR *folder, const WCHAR *words, HANDLE input, HANDLE output, Child *child) {
+BOOL start_agent(const WCHAR *words, HANDLE input, HANDLE output, Child *child) {
   static WCHAR program[MAX_PATH_CHARS], line[MAX_PATH_CHARS];
-  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", folder);
+  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", programs_folder());
   /* Flags of Node: scripts/package/agent-flags.ts says why. */
   const WCHAR *form = L"\"%ls\" --disable-warning=ExperimentalWarning --max-semi-space-size=1 \"%ls\\keybound-agent.cjs\" %ls";
-  int length = swprintf(line, MAX_PATH_CHARS, form, program, folder, words);
+  int length = swprintf(line, MAX_PATH_CHARS, form, program, programs_folder(), words);
   if (length > 0) return start_program(program, line, input, output, child);
   SetLastError(ERROR_FILENAME_EXCED_RANGE);
   return FALSE;

@@ -10,7 +10,6 @@
 //   keybound-service bind-if-there FILE PIN REBIND   the same, and nothing where there is no such file
 //   keybound-service stop                    stop the service, and wait until it is gone
 //   keybound-service purge                   remove the state of an agent that has been stopped
-//   keybound-service forget-versions         remove the versions that the agent has brought itself
 #include "service.h"
 #include <stdio.h>
 
@@ -61,7 +60,7 @@ static BOOL start(Agent *agent) {
   *agent = (Agent){0};
   swprintf(words, MAX_PATH_CHARS, L"run --until-input-ends --state \"%ls\\state\"", data_folder());
   BOOL is_started = CreatePipe(&their_input, &agent->input, NULL, 0) && CreatePipe(&output, &their_output, NULL, 0) &&
-                    start_agent(next_folder(), words, their_input, their_output, &agent->child);
+                    start_agent(words, their_input, their_output, &agent->child);
   DWORD code = GetLastError();
   if (their_input != NULL) CloseHandle(their_input);
   if (their_output != NULL) CloseHandle(their_output);
@@ -142,7 +141,6 @@ int wmain(int count, WCHAR **words) {
   if (count == 2 && wcscmp(words[1], L"settle") == 0) return settle();
   if (count == 2 && wcscmp(words[1], L"purge") == 0) return purge();
   if (count == 2 && wcscmp(words[1], L"stop") == 0) return stop();
-  if (count == 2 && wcscmp(words[1], L"forget-versions") == 0) return forget_versions();
   if (count >= 2) return bind_device(count, words);
   SERVICE_TABLE_ENTRYW table[] = {{SERVICE_NAME, service_main}, {NULL, NULL}};
   if (StartServiceCtrlDispatcherW(table)) return 0;

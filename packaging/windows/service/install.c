@@ -101,7 +101,7 @@ static int run_bind(const WCHAR *file, const WCHAR *pin, BOOL is_rebind, HANDLE 
   HANDLE nothing = open_nothing();
   swprintf(words, MAX_PATH_CHARS, L"bind \"%ls\" %ls%ls%ls %ls --state \"%ls\\state\"", file, *pin == L'\0' ? L"" : L"--trust=\"",
            pin, *pin == L'\0' ? L"" : L"\"", is_rebind ? L"--rebind" : L"", data_folder());
-  if (nothing == NULL || !start_agent(current_folder(), words, nothing, record, &child)) return fail(L"the agent could not be started", GetLastError());
+  if (nothing == NULL || !start_agent(words, nothing, record, &child)) return fail(L"the agent could not be started", GetLastError());
   int code = ended(&child, BIND_MS);
   CloseHandle(nothing);
   return code;
@@ -159,22 +159,12 @@ static BOOL remove_all(const WCHAR *folder) {
   return RemoveDirectoryW(folder) && is_removed;
 }
 
-static int remove_folder(const WCHAR *folder, const WCHAR *what) {
-  DWORD kind = GetFileAttributesW(folder);
-  if (kind == INVALID_FILE_ATTRIBUTES) return 0;
-  return remove_entry(folder, kind) ? 0 : fail(what, GetLastError());
-}
-
 int stop(void) {
   return stop_service() ? 0 : fail(L"the service could not be stopped", GetLastError());
 }
 
 int purge(void) {
-  return remove_folder(data_folder(), L"not all of the state could be removed");
-}
-
-int forget_versions(void) {
-  static WCHAR folder[MAX_PATH_CHARS];
-  swprintf(folder, MAX_PATH_CHARS, L"%ls\\versions", programs_folder());
-  return remove_folder(folder, L"not all versions that the agent has brought could be removed");
+  DWORD kind = GetFileAttributesW(data_folder());
+  if (kind == INVALID_FILE_ATTRIBUTES || remove_entry(data_folder(), kind)) return 0;
+  return fail(L"not all of the state could be removed", GetLastError());
 }

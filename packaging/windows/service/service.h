@@ -19,12 +19,8 @@ typedef struct {
   HANDLE job;
 } Child;
 
-// The folder whose agent is to be started: the proven one; or the one to be started as the service, which may be a trial, whose
-// start this counts.
-const WCHAR *current_folder(void);
-const WCHAR *next_folder(void);
-// Starts the agent of a folder with these words, this input and this output. The handles stay the caller's. FALSE with GetLastError.
-BOOL start_agent(const WCHAR *folder, const WCHAR *words, HANDLE input, HANDLE output, Child *child);
+// Starts the agent with these words, this input and this output. The handles stay the caller's. FALSE with GetLastError.
+BOOL start_agent(const WCHAR *words, HANDLE input, HANDLE output, Child *child);
 // Starts another program of ours the same way; `line` is its whole command line, which is changed.
 BOOL start_program(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, Child *child);
 void end_child(Child *child);
@@ -45,4 +41,3 @@ int settle(void);
 int stop(void);
 int bind_device(int count, WCHAR **words);
 int purge(void);
-int forget_versions(void);

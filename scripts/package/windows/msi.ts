@@ -31,17 +31,19 @@ const BUNDLES = { "keybound-agent.cjs": "agent/main.ts", "keybound-agent-invento
 export const MSI_TOOLS = { wixl: "wixl", msibuild: "msitools", ...COMPILER_TOOLS } as const;
 
 /**
- * Where wixl has no word for it, or puts an action at a wrong place. A service that cannot be installed (0x8000 of its error
+ * Where wixl has no word for it, or puts an action at a wrong place. What is to come before CostInitialize, wixl puts now here, now
+ * there, and the tables' bytes with it. A service that cannot be installed (0x8000 of its error
  * control, which wixl drops) ends the installation. What sets a property (51) runs as nobody else, which wixl says it does. The version before is removed inside the transaction:
  * when the new one fails, the old one is there again. What a user may say who is no administrator is in
  * SecureCustomProperties; DEPLOYMENT is not, or anybody could bind the device by repairing it.
  */
 const STATEMENTS = [
   "UPDATE `ServiceInstall` SET `ErrorControl`=32769",
-  ...sequence({ OverwriteNewer: 750, RemoveExistingProducts: 1510, Stop: 1910, ForgetVersions: 3390, Purge: 3400 }),
-  ...sequence({ ForgetNewer: 5805, Settle: 5810, Bind: 5820, BindBeside: 5830 }),
+  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, Purge: 3400 }),
+  ...sequence({ Settle: 5810, Bind: 5820, BindBeside: 5830 }),
   "UPDATE `CustomAction` SET `Type`=51 WHERE `Action`='OverwriteNewer'",
-  "INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ResolveSource', 'NOT Installed', 850)",
+  insertion("OverwriteNewer", 'DOWNGRADE="1"', 750),
+  insertion("ResolveSource", "NOT Installed", 850),
 ];
 
 type Msi = {
@@ -117,6 +119,10 @@ function sequence(actions: Readonly<Record<string, number>>): readonly string[] 
   return Object.entries(actions).map(
     ([action, at]) => `UPDATE \`InstallExecuteSequence\` SET \`Sequence\`=${at} WHERE \`Action\`='${action}'`,
   );
+}
+
+function insertion(action: string, condition: string, at: number): string {
+  return `INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Condition\`, \`Sequence\`) VALUES ('${action}', '${condition}', ${at})`;
 }
 
 /** What makes one package another. */
