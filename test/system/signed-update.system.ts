@@ -61,7 +61,7 @@ it("is the new version afterwards, the same device, and runs what is signed for 
   const device = await desk.device();
   const owner = JSON.parse(machine.does("keybound-agent status --json"));
   const job = await send(desk, device);
-  // Systemd starts it again after half a minute.
+  // The unit is as it ships: systemd starts the agent again, and the starter tries the version.
   await machine.comesTrue(`test -e ${PROGRAM}/versions/current`);
   const receipt = await desk.receipt(device, job);
   expect([receipt.outcome, receipt.agent]).toEqual([{ type: "updated", version: NEXT }, `keybound-agent ${NEXT}`]);
