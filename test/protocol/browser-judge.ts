@@ -38,6 +38,9 @@ import * as passphrase from "../../protocol/passphrase.ts";
 import * as pin from "../../protocol/pin.ts";
 import * as platform from "../../protocol/platform.ts";
 import * as policy from "../../protocol/policy.ts";
+import * as proxyBypass from "../../protocol/proxy-bypass.ts";
+import * as proxyChoice from "../../protocol/proxy-choice.ts";
+import * as proxySystem from "../../protocol/proxy-system.ts";
 import * as receipt from "../../protocol/receipt.ts";
 import * as release from "../../protocol/release.ts";
 import * as refusal from "../../protocol/refusal.ts";
@@ -102,6 +105,9 @@ export const protocol = {
   pin,
   platform,
   policy,
+  proxyBypass,
+  proxyChoice,
+  proxySystem,
   receipt,
   refusal,
   release,
