@@ -1,13 +1,15 @@
-// Jobs that are being done now: programs that run, with their live output, and files that are being read for their readers. Each has
+// Jobs that are being done now: programs that run, with their live output, files that are being read for their readers, and the agent's own program. Each has
 // its place here until its receipt is written.
 import type { Runnable } from "../protocol/verify-job.ts";
 import { Fetches } from "./fetches.ts";
 import type { JobsOptions } from "./jobs-options.ts";
+import type { StartedJob } from "./ledger.ts";
 import { LiveOutput } from "./live.ts";
 import { type Answer, resultFiles } from "./outbox.ts";
 import type { Prepared, PreparedRun } from "./prepared.ts";
 import { sealResult } from "./result.ts";
 import { type EndCause, type RunningJob, runJob } from "./run/run-job.ts";
+import { SelfUpdates } from "./self-updates.ts";
 import type { State } from "./state.ts";
 
 type Run = { readonly running: RunningJob; readonly live: LiveOutput };
@@ -19,18 +21,25 @@ export type Beginning = {
 };
 
 export class Active {
-  readonly #options: Pick<JobsOptions, "environment" | "random" | "connection">;
+  readonly #options: Pick<JobsOptions, "environment" | "random" | "connection" | "log">;
   readonly #runs = new Map<string, Run>();
   readonly #fetches: Fetches;
+  readonly #updates: SelfUpdates;
 
-  constructor(options: Pick<JobsOptions, "environment" | "random" | "connection">) {
+  constructor(options: Pick<JobsOptions, "environment" | "random" | "connection" | "log">) {
     this.#options = options;
     this.#fetches = new Fetches(options);
+    this.#updates = new SelfUpdates(options);
   }
 
   /** Programs and files. */
   get size(): number {
-    return this.#runs.size + this.#fetches.running;
+    return this.#runs.size + this.#fetches.running + (this.isUpdating ? 1 : 0);
+  }
+
+  /** The agent's own program is being replaced. */
+  get isUpdating(): boolean {
+    return this.#updates.job !== undefined;
   }
 
   /** After a start: removes of fetched files what is no result that waits for the relay. */
@@ -39,25 +48,42 @@ export class Active {
   }
 
   /** The job is the ledger's to have begun. Settles with how it ended; it counts as active until `done`. */
-  begin(prepared: Prepared, beginning: Beginning): Promise<Answer> {
-    return prepared.kind === "fetch" ? this.#fetch(prepared.runnable, beginning) : this.#run(prepared, beginning);
+  begin(prepared: Prepared, beginning: Beginning): Promise<Answer | undefined> {
+    switch (prepared.kind) {
+      case "run":
+        return this.#run(prepared, beginning);
+      case "fetch":
+        return this.#fetch(prepared.runnable, beginning);
+      case "update":
+        return this.#updates.begin(prepared.runnable, beginning);
+      default:
+        throw new Error(`internal error: nothing does ${JSON.stringify(prepared satisfies never)}`);
+    }
+  }
+
+  /** After a start: what became of a job that was under way, where it was an update that came to a trial. `on-trial`: the next start answers it. */
+  updateOf(job: StartedJob): Answer | "on-trial" | undefined {
+    return this.#updates.after(job);
   }
 
   /** It has its receipt. */
   done(job: string): void {
     this.#runs.delete(job);
     this.#fetches.done(job);
+    this.#updates.done(job);
   }
 
   /** Ends one; the first cause that ends a job is its outcome. */
   end(job: string, by: EndCause): void {
     this.#runs.get(job)?.running.end(by);
     this.#fetches.end(job, by);
+    this.#updates.end(job, by);
   }
 
   endAll(by: EndCause): void {
     for (const { running } of this.#runs.values()) running.end(by);
     this.#fetches.endAll(by);
+    this.#updates.endAll(by);
   }
 
   watch(job: string): void {

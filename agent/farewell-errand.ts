@@ -68,8 +68,9 @@ export async function visit(
     onFrame: () => undefined,
     onClose: ({ text }: { text: string }) => opened.reject(new ConnectionLost(text)),
   };
+  const way = await network();
   stopping.throwIfAborted();
-  const connection = new RelayConnection(relay, farewell, events, now, lineTo(relay, await network()));
+  const connection = new RelayConnection(relay, farewell, events, now, lineTo(relay, way));
   const ending = AbortSignal.any([stopping, AbortSignal.timeout(FAREWELL_VISIT_MS)]);
   const leave = () => connection.close("the visit is over");
   ending.addEventListener("abort", leave, { once: true });

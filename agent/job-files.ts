@@ -2,11 +2,11 @@
 import type { Logger } from "pino";
 import { rmSync } from "node:fs";
 import type { Refusal } from "../protocol/refusal.ts";
-import type { Runnable } from "../protocol/verify-job.ts";
 import { FileIntake } from "./file-intake.ts";
 import { isWaiting } from "./ledger.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { clearPlaced, needsOf, placeFiles } from "./place-files.ts";
+import { broughtFiles, type TurnTaker } from "./prepared.ts";
 import type { RelayConnection } from "./relay-connection.ts";
 import type { PreparedJob, RunEnvironment } from "./run/run-job.ts";
 import { SealedFiles } from "./sealed-files.ts";
@@ -49,10 +49,11 @@ export class JobFiles {
   }
 
   /** Asks for what is missing of a job's files. Answers whether nothing is; else `onWhole` or `onRefused` says what became of it. */
-  fetch({ job: { manifest }, body }: Runnable<"run">): boolean {
-    const { job, expiresAt } = manifest;
-    const { files = [] } = body;
-    return this.#intake.add({ job, files, expiresAt, needs: needsOf(files, this.#options.environment) });
+  fetch(runnable: TurnTaker): boolean {
+    const { job, expiresAt } = runnable.job.manifest;
+    const files = broughtFiles(runnable);
+    const needs = runnable.kind === "run" ? needsOf(files, this.#options.environment) : [];
+    return this.#intake.add({ job, files, expiresAt, needs });
   }
 
   /** Whether its files are on their way. */

@@ -10,7 +10,7 @@ import { answerBarred, carryOut } from "./cancels.ts";
 import { Endings } from "./endings.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import { jobContext } from "./judge-job.ts";
-import { claim, type Delivery, PLAIN, startedJobs } from "./ledger.ts";
+import { claim, type Delivery, PLAIN, type StartedJob, startedJobs } from "./ledger.ts";
 import { bodyOfTurn, prepare, type Prepared } from "./prepared.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
 import { checkCancelRoom, checkRoom } from "./room.ts";
@@ -53,7 +53,7 @@ export class Jobs {
   async recover(): Promise<void> {
     const { owned, environment, bootId: bootNow } = this.#options;
     clearSources(environment.jobs);
-    const started = startedJobs(owned.state);
+    const started = startedJobs(owned.state).filter((job) => !this.#isUpdate(job));
     const known = await environment.containment.endFormer(started);
     for (const { job, statement, bootId, mayReboot, startedAt } of started) {
       const outcome: Outcome = { type: mayReboot && bootId !== bootNow ? "rebooted" : "lost" };
@@ -62,6 +62,13 @@ export class Jobs {
     }
     this.#active.recover(owned.state);
     this.#turns.recover();
+  }
+
+  /** Whether it was an update that came to a trial: then it is answered, or left to a later start. */
+  #isUpdate(job: StartedJob): boolean {
+    const became = this.#active.updateOf(job);
+    if (became !== undefined && became !== "on-trial") this.#endings.afterCrash(became);
+    return became !== undefined;
   }
 
   /** Judges a delivery. `asked`: the key log was fetched for it already. */

@@ -14,6 +14,7 @@ import { forgetNetwork, type Network } from "./network.ts";
 import { type Owner, readOwner } from "./owner.ts";
 import type { Paths } from "./paths.ts";
 import { forgetRefusedPackage } from "./refused-package.ts";
+import { dropCopies } from "./state-copy.ts";
 
 export type LeaveOptions = Omit<IdentityEnd, "now"> & {
   readonly paths: Paths;
@@ -39,6 +40,8 @@ export async function leave(options: LeaveOptions): Promise<Leaving> {
     rmSync(folder, { recursive: true, force: true });
   for (const file of [paths.ownerMark, paths.publicStatus]) rmSync(file, { force: true });
   forgetNetwork(paths.state);
+  // One from before an update has the keys in it.
+  dropCopies(paths.state);
   return leaving;
 }
 

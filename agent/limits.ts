@@ -150,6 +150,8 @@ export const TRIAL_CONNECT_MS = 5 * 60_000;
 export const STARTED_MS = 60_000;
 /** `versions/trial` holds a version and a number; `asked` a version and a job's id. */
 export const MAX_VERSION_TEXT_BYTES = 200;
+/** An update is unpacked with a window of this many bits: eight mebibytes, which the highest common level asks for. */
+export const UNPACK_WINDOW_LOG = 23;
 /** The agent's own log, where it writes one: weeks of a busy device in each file, so that all of it fits beside anything. */
 export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 /** Older files of it that are kept. */

@@ -14,11 +14,13 @@ import { TRIAL_CONNECT_MS } from "./limits.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
+import { pinnedKeys } from "./release-keys.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
 import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
+import { builtPlatform } from "./self-update.ts";
 import { countedStart, settleVersions } from "./serve-version.ts";
 import { StopRequests } from "./stop-requests.ts";
 import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./supervisor.ts";
@@ -123,6 +125,8 @@ type Serving = {
   readonly options: NetworkOptions;
   readonly supervisor: Supervisor;
   readonly stopping: AbortSignal;
+  /** Ends this process in good order, for another version to be started. */
+  readonly restart: () => void;
   readonly log: Logger;
 };
 
@@ -143,19 +147,20 @@ async function run(
   if (isTried) await prove(paths, { options, stopping: stopping.signal, log });
   if (given.prove) return;
   using supervisor = openSupervisor(address);
-  const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, log });
+  const restart = () => stopping.request();
+  const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, restart, log });
   await countedStart(ownVersions(), () => superviseRun(serve, { supervisor, stopping: stopping.signal, paths }));
 }
 
 /** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
-async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor">): Promise<void> {
+async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor" | "restart">): Promise<void> {
   const { proveVersion } = await import("./prove.ts");
   const network = () => withSystemProxy(networkOf(paths.state, process.env, options), process.platform, process.env);
   const trial = { machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network, now, draw: Math.random, log };
   await proveVersion(paths.state, ownVersions(), trial, stopping);
 }
 
-async function serveState(paths: Paths, { options, supervisor, stopping, log }: Serving): Promise<void> {
+async function serveState(paths: Paths, { options, supervisor, stopping, restart, log }: Serving): Promise<void> {
   const { runDaemon } = await import("./daemon.ts");
   const versions = ownVersions();
   using held = openToServe(paths.state, versions);
@@ -165,7 +170,8 @@ async function serveState(paths: Paths, { options, supervisor, stopping, log }: 
   const { platform } = process;
   const launcher = besideProgram(LAUNCHER);
   const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-  const environment = { ...runEnvironment(paths), containment };
+  const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
+  const environment = { ...runEnvironment(paths), containment, self };
   const named = () => networkOf(paths.state, process.env, options);
   // What was typed wrongly is said at once.
   named();
@@ -209,7 +215,7 @@ function askingProgram(own: string): string {
   return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
-function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment"> {
+function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment" | "self"> {
   const { username, homedir, uid } = userInfo();
   const {
     SystemRoot: systemRoot = "C:\\Windows",

@@ -21,7 +21,7 @@ export const DIRECTLY: Network = { proxy: undefined, ca: undefined };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `proxy` is a URL or the word `direct`: no proxy, whatever the environment says. */
+/** `proxy` is a URL or the word `direct`: no proxy, whatever environment and system say. */
 const NetworkSetting = v.strictObject({
   version: v.literal(1),
   proxy: v.exactOptional(v.string()),

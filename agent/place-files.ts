@@ -1,15 +1,13 @@
 // Putting a job's files where its body says, from the sealed ones: all of them or none, each whole or not at all.
-import { createHash, type Hash } from "node:crypto";
 import { chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync, readFileSync, existsSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fromBase64url } from "../protocol/bytes.ts";
 import type { JobBody } from "../protocol/job-body.ts";
 import { isFileName, type JobFile } from "../protocol/job-file.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
-import { chunkCount, openChunk, SEALED_CHUNK_BYTES } from "../protocol/stream.ts";
 import { isDiskFull } from "./fault.ts";
 import { checkFreeSpace, type Need } from "./free-space.ts";
+import { openedChunks } from "./opened-file.ts";
 import { type Account, checkUser, findAccounts } from "./run/account.ts";
 import type { PreparedJob, RunEnvironment } from "./run/run-job.ts";
 import { openSafeFolder } from "./safe-folder.ts";
@@ -150,28 +148,12 @@ type Opening = { readonly file: JobFile; readonly sealed: string; readonly owner
 
 /** A new file of mode 0600 until it is whole, then of its owner and mode, and on the disk. Throws `file-digest`. */
 async function writeOpened(temporary: string, { file, sealed, owner }: Opening): Promise<void> {
-  await using from = await open(sealed, "r");
   await using to = await open(temporary, "wx", 0o600);
-  const hash = createHash("sha256");
-  const count = chunkCount(file.size);
-  for (let index = 0; index < count; index++) await copyChunk({ from, to, hash }, file, index);
-  if (hash.digest("base64url") !== file.sha256) throw refuse("file-digest", `content of ${file.blob}`);
+  for await (const chunk of openedChunks(sealed, file))
+    for (let at = 0; at < chunk.length; ) at += (await to.write(chunk, at)).bytesWritten;
   if (owner !== undefined) await to.chown(owner.uid, owner.gid);
   await to.chmod(file.mode ?? 0o600);
   await to.sync();
-}
-
-async function copyChunk(
-  { from, to, hash }: { from: FileHandle; to: FileHandle; hash: Hash },
-  { key, blob, size }: JobFile,
-  index: number,
-): Promise<void> {
-  const last = index === chunkCount(size) - 1;
-  const { buffer, bytesRead } = await from.read(new Uint8Array(SEALED_CHUNK_BYTES), 0, SEALED_CHUNK_BYTES);
-  const chunk = openChunk(fromBase64url(key) ?? new Uint8Array(0), { index, last }, buffer.subarray(0, bytesRead));
-  if (chunk === undefined) throw refuse("file-digest", `chunk ${index} of ${blob} does not open`);
-  hash.update(chunk);
-  for (let at = 0; at < chunk.length; ) at += (await to.write(chunk, at)).bytesWritten;
 }
 
 function placeRefusal(error: unknown): unknown {

@@ -1,18 +1,30 @@
-// What takes a turn on this device, once it has looked whether it can be done: a program to run, or a file to be read.
+// What takes a turn on this device, once it has looked whether it can be done: a program to run, a file to be read, or the agent's
+// own program to be replaced.
+import type { JobFile } from "../protocol/job-file.ts";
+import { archiveFile } from "../protocol/update-body.ts";
 import type { Runnable, RunnableJob } from "../protocol/verify-job.ts";
 import { type Claim, PLAIN } from "./ledger.ts";
 import { checkFiles } from "./place-files.ts";
 import { type PreparedJob, prepareJob, type RunEnvironment } from "./run/run-job.ts";
+import { checkUpdate } from "./self-update.ts";
 import type { Waiting } from "./turn-queue.ts";
 
 /** A cancel takes none. */
 export type TurnTaker = Exclude<RunnableJob, { readonly kind: "cancel" }>;
 export type PreparedRun = { readonly kind: "run" } & PreparedJob;
-export type Prepared = PreparedRun | { readonly kind: "fetch"; readonly runnable: Runnable<"fetch"> };
+export type PreparedUpdate = { readonly kind: "update"; readonly runnable: Runnable<"update"> };
+export type Prepared = PreparedRun | PreparedUpdate | { readonly kind: "fetch"; readonly runnable: Runnable<"fetch"> };
 
-/** Throws what `prepareJob` and `checkFiles` throw. */
+/** Of updates alone: no job can name it, because it is no `Word`. */
+export const UPDATE_LOCK = "the agent itself";
+
+/** Throws what `prepareJob`, `checkFiles` and `checkUpdate` throw. */
 export function prepare(runnable: TurnTaker, environment: RunEnvironment): Prepared {
   if (runnable.kind === "fetch") return { kind: "fetch", runnable };
+  if (runnable.kind === "update") {
+    checkUpdate(runnable.body, environment.self);
+    return { kind: "update", runnable };
+  }
   const prepared = prepareJob(runnable, environment);
   checkFiles(prepared, environment);
   return { kind: "run", ...prepared };
@@ -36,10 +48,17 @@ export function signedTurn(turn: Waiting, runnable: TurnTaker): Waiting {
 
 /** What the ledger notes of a body. */
 export function bodyOfTurn(runnable: TurnTaker): Claim["body"] {
+  if (runnable.kind === "update") return { mayReboot: false, lock: UPDATE_LOCK, files: broughtFiles(runnable) };
   return runnable.kind === "run" ? runnable.body : PLAIN;
 }
 
-/** Whether files have to come and be placed before it begins. */
-export function hasFiles(prepared: Prepared): prepared is PreparedRun {
+/** What has to come before its turn. */
+export function broughtFiles(runnable: TurnTaker): JobFile[] {
+  if (runnable.kind === "update") return [archiveFile(runnable.body)];
+  return runnable.kind === "run" ? (runnable.body.files ?? []) : [];
+}
+
+/** Whether files have to be placed before it begins. */
+export function placesFiles(prepared: Prepared): prepared is PreparedRun {
   return prepared.kind === "run" && prepared.runnable.body.files !== undefined;
 }

@@ -62,6 +62,8 @@ async function connectOnce(
     log.error({ relay, reason: known.message }, "could not connect");
     return { openMs: 0, code: undefined, reason: known.message };
   }
+  // What the agent stops with came while the system was asked: nobody would hear it any more.
+  if (signal.aborted) return { openMs: 0, code: undefined, reason: "the agent stops" };
   const way = wayTo(relay, known.proxy).words;
   events.onState(`connecting to ${relay}`);
   const closed = Promise.withResolvers<{ text: string; code?: string }>();

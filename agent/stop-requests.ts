@@ -13,6 +13,11 @@ export class StopRequests implements Disposable {
     if (untilInputEnds) process.stdin.once("end", this.#stop).once("error", this.#stop).resume();
   }
 
+  /** The agent's own: another version is to be started. */
+  request(): void {
+    this.#controller.abort();
+  }
+
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

@@ -13,12 +13,14 @@ import { MAX_LOOK_MS, ROOM_RETRY_MS } from "./limits.ts";
 import { beginRun } from "./occurrences.ts";
 import type { Answer } from "./outbox.ts";
 import {
-  hasFiles,
+  broughtFiles,
+  placesFiles,
   prepare,
   type Prepared,
   type PreparedRun,
   signedTurn,
   type TurnTaker,
+  UPDATE_LOCK,
   waitingOf,
 } from "./prepared.ts";
 import { hasOutboxRoom } from "./room.ts";
@@ -43,6 +45,8 @@ export class Turns {
   readonly #queue = new TurnQueue();
   readonly #files: JobFiles;
   readonly #placing = new Set<string>();
+  /** An update whose turn has come, in the queue until nothing else is being done. */
+  #alone: string | undefined;
   /** Jobs that have not begun and that somebody watches. */
   readonly #awaited = new Set<string>();
   /** What a stop waits for. */
@@ -75,7 +79,7 @@ export class Turns {
   mayBeginNow(prepared: Prepared): boolean {
     const now = this.#options.now();
     const waiting = waitingOf(prepared);
-    if (prepared.runnable.job.manifest.runs !== undefined || hasFiles(prepared)) return false;
+    if (prepared.runnable.job.manifest.runs !== undefined || broughtFiles(prepared.runnable).length > 0) return false;
     const isItsTime = isTime(waiting, now) && this.#queue.isFree(waiting.lock);
     return isItsTime && this.#hasPlace() && !this.#queue.hasDue(now, () => wallClock(now));
   }
@@ -91,7 +95,7 @@ export class Turns {
   wait(prepared: Prepared, { watched }: { readonly watched: boolean }): void {
     const turn = waitingOf(prepared);
     if (watched) this.#awaited.add(turn.job);
-    if (!hasFiles(prepared) || this.#files.fetch(prepared.runnable)) this.#queue.add(turn);
+    if (this.#files.fetch(prepared.runnable)) this.#queue.add(turn);
     this.startDue();
   }
 
@@ -136,7 +140,7 @@ export class Turns {
     try {
       for (const job of endings.ofExpired(this.#queue)) this.forget(job);
       while (this.#hasPlace()) {
-        const next = this.#queue.take(now(), () => wallClock(now()));
+        const next = this.#nextTurn();
         if (next === undefined) break;
         this.#takeTurn(next);
       }
@@ -151,7 +155,26 @@ export class Turns {
 
   #hasPlace(): boolean {
     const { owned, active, stopping } = this.#options;
-    return !stopping.aborted && active.size + this.#placing.size < runningJobs(owned.keyState.policy);
+    if (stopping.aborted || active.isUpdating) return false;
+    return active.size + this.#placing.size < runningJobs(owned.keyState.policy);
+  }
+
+  /** An update goes alone: from when its turn has come nothing begins before it, and it begins when nothing else is being done. */
+  #nextTurn(): Waiting | undefined {
+    const { owned, now, active } = this.#options;
+    const isIdle = active.size + this.#placing.size === 0;
+    const alone = this.#alone !== undefined && this.#queue.has(this.#alone) ? this.#alone : undefined;
+    if (alone !== undefined && !isIdle) return undefined;
+    this.#alone = undefined;
+    if (alone !== undefined) {
+      this.#queue.remove(alone);
+      return waitingTurn(owned.state, alone);
+    }
+    const next = this.#queue.take(now(), () => wallClock(now()));
+    if (next?.lock !== UPDATE_LOCK || isIdle) return next;
+    this.#queue.add(next);
+    this.#alone = next.job;
+    return undefined;
   }
 
   #takeTurn(turn: Waiting): void {
@@ -162,7 +185,7 @@ export class Turns {
     if (putOff !== undefined) return this.#queue.add(putOff);
     const prepared = this.#prepare(runnable, waiting);
     if (prepared === undefined) return;
-    if (hasFiles(prepared)) this.#keep(this.#placeAndBegin(prepared));
+    if (placesFiles(prepared)) this.#keep(this.#placeAndBegin(prepared));
     else if (!this.#beginWaiting(prepared)) this.#waitAgain(turn.job);
   }
 
@@ -251,8 +274,11 @@ export class Turns {
     if (turn !== undefined && !this.#queue.has(job)) this.#queue.add(turn);
   }
 
-  async #answerOf(answer: Promise<Answer>, lock: string | undefined): Promise<void> {
-    await this.#options.endings.ofRun(await answer);
+  async #answerOf(answer: Promise<Answer | undefined>, lock: string | undefined): Promise<void> {
+    const given = await answer;
+    // Whichever version of the agent runs next answers.
+    if (given === undefined) return;
+    await this.#options.endings.ofRun(given);
     this.#queue.release(lock);
     this.startDue();
   }
@@ -261,7 +287,7 @@ export class Turns {
   #hasFilesAgain(job: string): boolean {
     const waiting = waitingJob(this.#options.owned.state, job);
     const runnable = waiting === undefined ? undefined : this.#judgeAgain(waiting);
-    return runnable?.kind === "run" && this.#files.fetch(runnable);
+    return runnable !== undefined && this.#files.fetch(runnable);
   }
 
   #filesCame(job: string): void {

@@ -9,6 +9,7 @@ export function addJobCommands(cli: Command, world: World, setExitCode: SetExitC
   cli.addCommand(cancelCommand(world, setExitCode));
   cli.addCommand(rerunCommand(world, setExitCode));
   cli.addCommand(fetchCommand(world, setExitCode));
+  cli.addCommand(updateCommand(world, setExitCode));
   cli.addCommand(jobsCommand(world));
   cli.addCommand(jobCommand(world, setExitCode));
 }
@@ -140,6 +141,31 @@ function fetchCommand(world: World, setExitCode: SetExitCode): Command {
     );
   addExample(fetch, ["keybound fetch web1 /var/log/app.log", "keybound fetch web1 /etc/app.conf --to backup/"]);
   return withCommon(fetch);
+}
+
+function updateCommand(world: World, setExitCode: SetExitCode): Command {
+  const update = new Command("update")
+    .description("Update the agent on devices to the version of a signed release; each proves what runs there then.")
+    .requiredOption("--release <dir>", "the folder with release.json and the files that it names")
+    .option("--on <devices>", "names of devices, with commas between; may be repeated", listed)
+    .option("--group <groups>", "the devices of these groups; may be repeated", listed)
+    .option("--all", "every device of the roster")
+    .addOption(
+      new Option("--canary <n>", "first on so many of them, and on the others only when all of these were updated")
+        .argParser(count)
+        .conflicts("detach"),
+    )
+    .option("--expires <time>", "a device that comes later than this is not updated (24h)", duration)
+    .option("--wait", "wait for the answers (that is the default)")
+    .option("--wait-timeout <time>", "stop waiting after this time; the job stays queued", duration)
+    .addOption(new Option("--detach", "do not wait").conflicts(["wait", "waitTimeout"]))
+    .option("--ignore-clock", "sign although the relay's clock differs by more than ten minutes")
+    .action(async (options) => setExitCode(await (await import("./commands/update.ts")).update(world, options)));
+  addExample(update, [
+    "keybound update --release keybound-0.2.0 --on web1",
+    "keybound update --release keybound-0.2.0 --all --canary 3",
+  ]);
+  return withCommon(update);
 }
 
 function jobsCommand(world: World): Command {

@@ -30,7 +30,7 @@ function setCommand(world: World): Command {
     .option("--two-person <class>", "two people sign each job for devices of this class; may be repeated", listed)
     .option(
       "--signers <rule>",
-      "KIND:CLASS=N, kind run, cancel or any: N people sign a job; 1 ends the rule; repeatable",
+      "KIND:CLASS=N, kind run, cancel, fetch, update or any: N people sign a job; 1 ends the rule; repeatable",
       listed,
     )
     .option("--job-lifetime <time>", "the longest window of a job", duration)

@@ -78,6 +78,7 @@ export async function composeJobs(request: JobRequest, signing: Signing): Promis
 
 /** Files that work brings. */
 export function workBlobs(work: WorkFields): readonly string[] {
+  if (work.kind === "update") return [work.body.archive.blob];
   return work.kind === "run" ? blobsOf(work.body.files) : [];
 }
 

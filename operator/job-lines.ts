@@ -5,9 +5,13 @@ import type { CancelBody } from "../protocol/cancel-body.ts";
 import type { JobBody, Limits } from "../protocol/job-body.ts";
 import { isFileName, type JobFile } from "../protocol/job-file.ts";
 import type { JobWork } from "../protocol/job-work.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { readRelease } from "../protocol/release.ts";
+import type { UpdateBody } from "../protocol/update-body.ts";
 import { secretVariables } from "./library/secret-variables.ts";
 import { every } from "./present/either.ts";
 import { plain } from "./present/escape.ts";
+import { pinnedKeys } from "./release-keys.ts";
 import { scheduleWords } from "./schedule-words.ts";
 import { left, span } from "./present/span.ts";
 import { date } from "./present/time.ts";
@@ -40,8 +44,31 @@ function workLines(work: JobWork): readonly string[] {
       return cancelLines(work.body);
     case "fetch":
       return [`fetches     ${shown(work.body.path)}, up to ${work.body.maxBytes} bytes, for the readers of the job`];
+    case "update":
+      return updateLines(work.body);
     default:
       throw new Error(`internal error: no lines for ${JSON.stringify(work satisfies never)}`);
+  }
+}
+
+/** Whether the release is one at all, the devices ask their own builds' keys; here it is asked of this one's. */
+function updateLines(body: Omit<UpdateBody, "salt">): readonly string[] {
+  const { version, platform, archive } = body;
+  const sum = Buffer.from(archive.sha256, "base64url").toString("hex");
+  return [
+    `updates     the agent to ${version} for ${platform}`,
+    `            ${archive.size} bytes, sha256 ${sum}`,
+    `            ${releaseWords(body)}`,
+  ];
+}
+
+function releaseWords({ release }: Pick<UpdateBody, "release">): string {
+  try {
+    const { signers } = readRelease(fromBase64url(release) ?? new Uint8Array(0), pinnedKeys());
+    return `its release is signed by ${signers.join(", ")}`;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return `its release DOES NOT VERIFY here: ${error.sentence}`;
   }
 }
 

@@ -99,6 +99,8 @@ export function jobTitle({ label, source, args }: BodyFields): string {
 export function workTitle(work: WorkFields): string {
   if (work.kind === "run") return jobTitle(work.body);
   if (work.kind === "fetch") return shortened(plain(work.body.label ?? `fetch ${work.body.path}`));
+  if (work.kind === "update")
+    return shortened(plain(work.body.label ?? `update to ${work.body.version} (${work.body.platform})`));
   return shortened(`cancel ${work.body.jobs.map(({ job }) => job).join(", ")}`);
 }
 

@@ -7,6 +7,7 @@ import { pinOf } from "../protocol/pin.ts";
 import { refuse } from "../protocol/refusal.ts";
 import { Fault } from "./fault.ts";
 import { date } from "./present/time.ts";
+import { releaseStatementWords } from "./verify-release.ts";
 import { enrolmentWords, inventoryWords, receiptWords } from "./verify-device.ts";
 import { bindingReportWords, keyApprovalWords, keyRequestWords } from "./verify-key.ts";
 import type { Known, Reading, Verified, Words } from "./verify-known.ts";
@@ -57,6 +58,8 @@ function wordsFor(kind: string): (reading: Reading) => Words {
       return deploymentWords;
     case "relay-login":
       return loginWords;
+    case "release":
+      return releaseStatementWords;
     default:
       throw refuse("envelope-type", kind);
   }

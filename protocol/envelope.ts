@@ -20,7 +20,8 @@ export type Kind =
   | "inventory"
   | "binding-report"
   | "relay-login"
-  | "access-grant";
+  | "access-grant"
+  | "release";
 
 export type UnverifiedSignature = { readonly key: string; readonly signature: Uint8Array };
 

@@ -5,8 +5,14 @@ import { type FetchBody, readFetchBody } from "./fetch-body.ts";
 import { type JobBody, readBody } from "./job-body.ts";
 import type { JobKind } from "./policy.ts";
 import { encodeStrict } from "./strict-json.ts";
+import { readUpdateBody, type UpdateBody } from "./update-body.ts";
 
-export type Bodies = { readonly run: JobBody; readonly cancel: CancelBody; readonly fetch: FetchBody };
+export type Bodies = {
+  readonly run: JobBody;
+  readonly cancel: CancelBody;
+  readonly fetch: FetchBody;
+  readonly update: UpdateBody;
+};
 
 export type JobWork = { readonly [K in JobKind]: { readonly kind: K; readonly body: Bodies[K] } }[JobKind];
 
@@ -19,6 +25,8 @@ export function readWork(kind: JobKind, bytes: Uint8Array): JobWork {
       return { kind, body: readCancelBody(bytes) };
     case "fetch":
       return { kind, body: readFetchBody(bytes) };
+    case "update":
+      return { kind, body: readUpdateBody(bytes) };
     default:
       throw new Error(`internal error: no body for ${JSON.stringify(kind satisfies never)}`);
   }

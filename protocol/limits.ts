@@ -97,6 +97,21 @@ export const RESERVED_LEDGER_JOBS = 100;
 /** Jobs that one cancel names: it ends with as many receipts at once, each signed in the same transaction. */
 export const MAX_CANCELLED_JOBS = 64;
 
+// --- Releases (SPEC 8.10) ---
+
+/** Packages, programs and updates of five platforms are 22. */
+export const MAX_RELEASE_FILES = 64;
+/** Their names, hashes and sizes: 64 of 200 bytes. */
+export const MAX_RELEASE_BYTES = 16 * KIB;
+/** An envelope of it with eight signatures takes 24 KiB, in base64url 32 Ki characters. */
+export const MAX_RELEASE_CHARS = 40 * KIB;
+/** An installer with everything in it. */
+export const MAX_RELEASE_FILE_BYTES = 1024 * MIB;
+/** Files of the agent's program on a device: Node, two bundles, what belongs to a platform, sums and licences are six. */
+export const MAX_UPDATE_FILES = 32;
+/** Unpacked: Node is 150 MiB and grows. */
+export const MAX_UPDATE_BYTES = 512 * MIB;
+
 // --- Sealing (SPEC 7) ---
 
 /** Plaintext of one chunk of a sealed stream, as in age: small enough to hold, large enough that tags cost nothing. */

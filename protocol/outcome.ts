@@ -4,6 +4,7 @@ import { Digest, Id, label, Time, whole } from "./fields.ts";
 import { MAX_CANCELLED_JOBS, MAX_FILE_BYTES } from "./limits.ts";
 import { type Refusal, REFUSALS, type RefusalCode } from "./refusal.ts";
 import { Occurrence } from "./runs.ts";
+import { Version } from "./version.ts";
 
 /** What a receipt has of a refusal's detail: a line. */
 const MAX_DETAIL_UNITS = 200;
@@ -76,6 +77,15 @@ export const Outcome = v.variant("type", [
   }),
   /** It was not read; `error` is the system's word, or `NOT_A_FILE`, `TOO_LARGE`, `CHANGED`, `NO_READER`. */
   v.strictObject({ type: v.literal("fetch-failed"), error: v.pipe(v.string(), v.regex(/^[A-Z0-9_]{1,40}$/)) }),
+  /** The agent is now of this version, which has proved itself. */
+  v.strictObject({ type: v.literal("updated"), version: Version }),
+  /** It is not: the version was started so many times and did not prove itself, and another runs. */
+  v.strictObject({
+    type: v.literal("rolled-back"),
+    version: Version,
+    running: Version,
+    tries: whole(0, 1_000),
+  }),
   /**
    * Occurrences that never ran, from `from` to the receipt's own: a newer one was due before they had begun (`late`), or
    * the one before was still running (`running`).
@@ -92,7 +102,7 @@ export type Outcome = Readonly<v.InferOutput<typeof Outcome>>;
 /** Whether the job did what its author asked, as far as an exit code can say. */
 export function isSuccess(outcome: Outcome): boolean {
   if (outcome.type === "cancel-done") return outcome.jobs.every(({ state }) => STOPPED.has(state));
-  return (outcome.type === "exited" && outcome.code === 0) || ["rebooted", "fetched"].includes(outcome.type);
+  return (outcome.type === "exited" && outcome.code === 0) || ["rebooted", "fetched", "updated"].includes(outcome.type);
 }
 
 /** A refusal as an outcome, its detail cut to what a receipt may have. */
@@ -122,6 +132,10 @@ export function outcomeWords(outcome: Outcome): string {
       return `fetched ${outcome.size} bytes`;
     case "fetch-failed":
       return `not fetched: ${outcome.error}`;
+    case "updated":
+      return `updated to ${outcome.version}`;
+    case "rolled-back":
+      return `rolled back to ${outcome.running}: ${outcome.version} failed ${outcome.tries} times`;
     case "missed":
       return `missed, ${outcome.why}`;
     case "refused":

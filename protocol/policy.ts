@@ -12,8 +12,8 @@ import {
   MAX_THRESHOLD_ROWS,
 } from "./limits.ts";
 
-/** `run` a command; `cancel` jobs; `fetch` a file; more kinds come with new agents, and an unknown one is refused. */
-export const JobKind = v.picklist(["run", "cancel", "fetch"]);
+/** `run` a command; `cancel` jobs; `fetch` a file; `update` the agent; more kinds come with new agents, and an unknown one is refused. */
+export const JobKind = v.picklist(["run", "cancel", "fetch", "update"]);
 export type JobKind = v.InferOutput<typeof JobKind>;
 
 const Count = whole(1, MAX_THRESHOLD);

@@ -238,6 +238,39 @@ export const REFUSALS = {
     hint: "make its folder first, writable only by its owner or root and reached without links",
   },
   "disk-short": { says: "the device has not enough free disk space", hint: "free some, or send less" },
+  // Releases and updates, SPEC 8.10
+  "release-keyless": {
+    says: "this build has no release keys, so it takes no update",
+    hint: "install the new version by its package: later builds have keys",
+  },
+  "release-unsigned": {
+    says: "no key that this build trusts for releases has signed the release",
+    hint: "it is somebody else's, or its key came after this build: install it by its package",
+  },
+  "release-forged": {
+    says: "a signature under the release does not fit its key",
+    hint: "the release was changed: get it again from where it is published",
+  },
+  "release-other": {
+    says: "the release does not name this file for this version and platform",
+    hint: "use the files of one release together",
+  },
+  "update-platform": {
+    says: "the update is for another platform than this device's",
+    hint: "send it the one for its platform",
+  },
+  "update-older": {
+    says: "the update is not newer than the version that runs",
+    hint: "go back by a new release, or by the package on the device",
+  },
+  "update-place": {
+    says: "this agent cannot replace itself where it is installed",
+    hint: "update it the way it was installed: by its package, or by hand",
+  },
+  "update-archive": {
+    says: "the update does not hold an agent's files, whole and no others",
+    hint: "the release was made wrongly: ask who made it",
+  },
   // Receipts, SPEC 9
   "receipt-chain": {
     says: "the receipt does not follow the one before it",

@@ -144,6 +144,8 @@ export class Runnable<K extends JobKind> {
         return new Runnable(job, work);
       case "fetch":
         return new Runnable(job, work);
+      case "update":
+        return new Runnable(job, work);
       default:
         throw new Error(`internal error: no job of ${JSON.stringify(work satisfies never)}`);
     }

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { build, type BuildOptions } from "esbuild";
+import { build, type BuildOptions, type Plugin } from "esbuild";
+import { releaseKeysPlugin } from "./pinned-keys.ts";
 import { buildLauncher, COMPILER_TOOLS, LAUNCHER } from "./package/windows/programs.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -55,10 +56,18 @@ async function say(name: string): Promise<void> {
   console.log(`dist/${name} ${(size / 1024).toFixed(1)} KiB`);
 }
 
-/** Bundles one of our programs into this file, and returns the paths of the sources that went in. */
-export async function bundleProgram(entry: string, outfile: string): Promise<readonly string[]> {
+/**
+ * Bundles one of our programs into this file, and returns the paths of the sources that went in. KEYBOUND_RELEASE_KEYS names a file
+ * with the release keys to pin in place of packaging/release-keys.json.
+ */
+export async function bundleProgram(
+  entry: string,
+  outfile: string,
+  plugins: readonly Plugin[] = [releaseKeysPlugin(process.env["KEYBOUND_RELEASE_KEYS"])],
+): Promise<readonly string[]> {
   const { metafile } = await build({
     ...shared(entry),
+    plugins: [...plugins],
     metafile: true,
     platform: "node",
     target: "node26",

@@ -10,20 +10,15 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
+import { epochS } from "./package/epoch.ts";
 import { LINUX, makeLinuxPackages } from "./package/linux.ts";
 import { makeMacosPackage } from "./package/macos.ts";
 import { makeOneFiles } from "./package/one-file.ts";
+import { makeUpdates } from "./package/update.ts";
 import { makeMsi } from "./package/windows/msi.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FOLDER = join(ROOT, "dist/packages");
-
-function epochS(): number {
-  const given = process.env["SOURCE_DATE_EPOCH"];
-  const text = given ?? execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: ROOT, encoding: "utf8" }).trim();
-  if (!/^\d{1,11}$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH is ${text}, must be seconds since 1970`);
-  return Number(text);
-}
 
 const SIGNERS = { macos: process.env["KEYBOUND_SIGN_MACOS"], windows: process.env["KEYBOUND_SIGN_WINDOWS"] };
 
@@ -44,6 +39,7 @@ const PARTS: Readonly<Record<string, Maker>> = {
     return made;
   },
   windows: async (settings) => await makeMsi({ ...settings, ...signedBy(SIGNERS.windows) }),
+  updates: makeUpdates,
   programs: async (settings) => await makeOneFiles({ ...settings, signers: SIGNERS }),
 };
 

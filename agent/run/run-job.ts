@@ -7,6 +7,7 @@ import { isSuccess, type Outcome, type Stream, refusedOutcome } from "../../prot
 import type { Receipt } from "../../protocol/receipt.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { Runnable } from "../../protocol/verify-job.ts";
+import type { SelfUpdate } from "../self-update.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
 import { type Account, type AgentAccount, checkUser, findAccounts, type SystemPlaces } from "./account.ts";
 import { changeFault, SCRIPT_AT, scriptFor, SOURCE_AT, throughChanger, unsettable } from "./change-user.ts";
@@ -35,6 +36,8 @@ export type RunEnvironment = {
   readonly placed: string;
   /** Folder for fetched files on their way out. */
   readonly fetched: string;
+  /** The agent's own program, and how another takes its place. */
+  readonly self: SelfUpdate;
 };
 
 /** A job that this machine can run: its interpreter was found before it was claimed. Its accounts are found when its turn comes. */

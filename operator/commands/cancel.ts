@@ -4,7 +4,7 @@ import type { DeviceChoice } from "../choose-among.ts";
 import { composeCancels } from "../compose-cancel.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
 import { findMeantJobs } from "../meant-jobs.ts";
-import { cancelView } from "../present/cancel-view.ts";
+import { endingView } from "../present/ending-view.ts";
 import { foldNames } from "../present/fold.ts";
 import { type CancelPlan, planCancel } from "../plan-cancel.ts";
 import { dropProposal } from "../proposals.ts";
@@ -39,7 +39,7 @@ export async function cancel(world: World, typed: string, options: CancelOptions
     title: `cancel ${plan.title}`,
     outputBytes: 0,
     options,
-    viewOf: cancelView,
+    viewOf: endingView,
     json: { cancelled },
   });
 }

@@ -2,6 +2,7 @@
 import type { KeyLogState } from "../../protocol/key-state.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { admission, isProven } from "../admit.ts";
+import { versionIn } from "../agent-standing.ts";
 import { appendChanges, type PlanChanges } from "../append.ts";
 import { confirmed } from "../ask.ts";
 import type { KnownHead } from "../cache.ts";
@@ -29,6 +30,8 @@ type Row = {
   readonly groups?: readonly string[];
   readonly host?: string;
   readonly platform?: string;
+  /** The version of its agent, by its last report. */
+  readonly agent?: string;
   /** The relay's word; absent where the relay does not list the device. */
   readonly online?: boolean;
   readonly seenAt?: number;
@@ -86,6 +89,7 @@ function memberRow(
   const groups = [...roster.groups].filter(([, ids]) => ids.has(member.device)).map(([group]) => group);
   // A request that is not the admitted one says nothing: the device would have to be admitted anew.
   const own = listed?.requestId === member.request ? listed : undefined;
+  const agent = versionIn(listed?.report?.agent);
   return {
     id: member.device,
     name: member.name,
@@ -93,6 +97,7 @@ function memberRow(
     groups,
     ...(own === undefined ? {} : { host: own.request.host, platform: own.request.platform }),
     ...(listed === undefined ? {} : { online: listed.online, seenAt: listed.seenAt }),
+    ...(agent === undefined ? {} : { agent }),
     ...(listed?.report?.left === undefined ? {} : { leftAt: listed.report.time }),
     ...(head === undefined ? {} : { keyLog: head.seq, behind: isBehind(head, state, view.idAt(head.seq)) }),
     pending: false,
@@ -104,13 +109,14 @@ function isBehind({ seq, id }: KnownHead, state: KeyLogState, knownId: string | 
 }
 
 async function memberTable(rows: readonly Row[], now: number): Promise<string> {
-  const head = ["NAME", "HOST", "CLASS", "GROUPS", "STATE", "KEY LOG", "ID"];
+  const head = ["NAME", "HOST", "CLASS", "GROUPS", "STATE", "AGENT", "KEY LOG", "ID"];
   const cells = rows.map((row) => [
     row.name ?? "",
     plain(row.host ?? "-"),
     row.class ?? "",
     row.groups?.join(",") || "-",
     stateWords(row, now),
+    row.agent ?? "-",
     row.keyLog === undefined ? "-" : `${row.keyLog}${row.behind === true ? " behind" : ""}`,
     shortId(row.id),
   ]);

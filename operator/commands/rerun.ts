@@ -77,6 +77,7 @@ async function formerOf({ session, keys }: Unlocked, typed: string): Promise<For
   if (manifest.runs !== undefined)
     throw new Fault("misuse", "it comes round, and each time has an end of its own: send it anew with keybound run");
   if (work.kind === "cancel") throw new Fault("job-is-cancel", "");
+  if (work.kind === "update") throw new Fault("misuse", "it updates the agent: send it anew with keybound update");
   if (work.kind === "fetch") throw new Fault("misuse", "it fetches a file: fetch it anew with keybound fetch");
   if (others.some((other) => other.manifest.body.sha256 !== manifest.body.sha256)) throw new Fault("job-mixed", typed);
   return { title: recordTitle(session, first), work, records };

@@ -12,8 +12,12 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fromBase64url } from "../../protocol/bytes.ts";
+import { refuse } from "../../protocol/refusal.ts";
 import { Fault, systemCode, writeFault } from "../fault.ts";
 import { MAX_INSTALLER_BYTES, MAX_RELEASE_FILES, MAX_SUMS_BYTES } from "../limits.ts";
+import { pinnedKeys } from "../release-keys.ts";
+import { openRelease } from "../signed-release.ts";
 import type { World } from "../world.ts";
 import { type Installer, installersOf, type System, versionOf } from "./systems.ts";
 
@@ -47,7 +51,7 @@ export function releaseFolder({ itself }: World, given: string | undefined): str
 
 /**
  * What the folder says it has for these systems; the installers themselves are read when they are copied. Throws
- * `release-missing`, `release-mixed` for two versions, `release-sums` where SHA256SUMS is missing, odd or lacks an installer.
+ * `release-missing`, `release-mixed` for two versions, what `standingOf` throws, `release-sums` where SHA256SUMS is missing, odd or lacks an installer.
  */
 export function readRelease(folder: string, systems: readonly System[]): Release {
   const names = namesIn(folder);
@@ -63,14 +67,27 @@ export function readRelease(folder: string, systems: readonly System[]): Release
       throw new Fault("release-sums", `${join(folder, SUMS)} has no line for ${installer.name}`);
     return { ...installer, sha256 };
   });
-  return { folder, version, installers, standing: standingOf(names) };
+  return { folder, version, installers, standing: standingOf(folder, names, installers) };
 }
 
-/** The one place where a release's own signature (`release.json`) is checked: nothing here does so yet, and this says it. */
-function standingOf(names: readonly string[]): ReleaseStanding {
-  const why = names.includes("release.json")
-    ? "its release.json is not checked by this version"
-    : "it has no release.json";
+/**
+ * The one place where a release's own signature (`release.json`) is checked: the hashes of SHA256SUMS are the ones that were signed. Without it,
+ * or by a build that has no release key, the release is said not to be signed. Throws `release-*` for one that does not verify.
+ */
+function standingOf(folder: string, names: readonly string[], installers: Release["installers"]): ReleaseStanding {
+  if (!names.includes("release.json")) return unsigned("it has no release.json");
+  const keys = pinnedKeys();
+  if (keys.size === 0) return unsigned("this build has no release key to check its release.json by");
+  const { files } = openRelease(folder, keys).release;
+  for (const { name, sha256 } of installers) {
+    const signed = files.find((file) => file.name === name);
+    if (signed === undefined || fromBase64url(signed.sha256)?.toHex() !== sha256)
+      throw refuse("release-other", `${name} of SHA256SUMS`);
+  }
+  return { signed: true, says: "the release is signed by a key that this build trusts" };
+}
+
+function unsigned(why: string): ReleaseStanding {
   return { signed: false, says: `the release is not signed (${why}): SHA256SUMS tells damage, not a stranger's files` };
 }
 

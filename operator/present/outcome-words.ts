@@ -57,6 +57,8 @@ export function endingWords(outcome: Outcome): string {
       return "rebooted: the device was started anew, as the job had said that it may be";
     case "expired":
       return "expired: the device had accepted it, and its turn did not come in time";
+    case "rolled-back":
+      return `rolled back: ${outcome.version} was started ${outcome.tries} times and did not prove itself; ${outcome.running} runs again`;
     case "missed":
       return outcome.why === "late"
         ? "missed: it had not begun when a newer one was due"

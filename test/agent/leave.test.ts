@@ -41,6 +41,7 @@ describe("keybound-agent leave", () => {
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, "left behind"), "secret");
     }
+    writeFileSync(join(path, "state.db.before-0.2.0"), "keys");
     const seed = bytesOf(state.get("SELECT seed FROM owner") ?? {}, "seed");
     await agent.command("leave");
     expect([isBound(state), readFarewell(state), existsSync(paths.placed)]).toEqual([false, undefined, false]);

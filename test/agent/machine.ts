@@ -3,6 +3,8 @@ import type { Machine } from "../../agent/machine.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { SYSTEM_PLACES } from "../../agent/run/account.ts";
 import { openContainment } from "../../agent/run/containment.ts";
+import type { SelfUpdate } from "../../agent/self-update.ts";
+import { versionsOf } from "../../agent/versions.ts";
 import { InterpreterVersions } from "../../agent/run/interpreter-version.ts";
 import type { RunEnvironment } from "../../agent/run/run-job.ts";
 
@@ -14,6 +16,16 @@ export const MACHINE: Machine = {
   arch: "x64",
   machineId: "machine one",
   bootId: "boot one",
+};
+
+/** Of a program that was not installed. */
+const SELF: SelfUpdate = {
+  keys: new Map(),
+  platform: "linux-x64",
+  versions: versionsOf("/nonexistent/keybound-agent.cjs", { platform: process.platform }),
+  restart: () => {
+    throw new Error("internal error: nothing restarts a test");
+  },
 };
 
 export function environmentIn(state: string, bootId = MACHINE.bootId): RunEnvironment {
@@ -29,5 +41,6 @@ export function environmentIn(state: string, bootId = MACHINE.bootId): RunEnviro
     files,
     placed,
     fetched,
+    self: SELF,
   };
 }

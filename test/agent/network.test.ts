@@ -1,11 +1,14 @@
 // Reaching a relay through a proxy that is really there, over TLS that the relay ends itself, and by what was set where.
 import { statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { DIRECTLY, keepNetwork, type Network, networkOf } from "../../agent/network.ts";
+import { openLog } from "../../agent/log.ts";
 import { RelayConnection } from "../../agent/relay-connection.ts";
 import { lineTo } from "../../agent/relay-line.ts";
+import { stayConnected } from "../../agent/relay-link.ts";
 import { proxyWords } from "../../protocol/proxy-choice.ts";
 import { selfSigned } from "../cast/certificate.ts";
 import { device } from "../cast/device.ts";
@@ -160,6 +163,34 @@ describe("through a proxy", () => {
     expect(await dial(house.url, through(proxy.url))).toBe("open");
     expect(proxy.asked).toEqual([]);
   });
+});
+
+const nothing = () => undefined;
+
+test("an agent that is asked to stop while the system is asked for its proxy dials nobody", async () => {
+  let dialled = 0;
+  const server = createServer(() => dialled++).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await until(() => server.listening, "a server");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const [asked, stopping] = [Promise.withResolvers<Network>(), new AbortController()];
+  const ended = stayConnected(
+    {
+      relays: [`ws://127.0.0.1:${port}`],
+      identity: { tenant: acme.id, signer: device("web1").signer },
+      events: { onOpen: nothing, onFrame: nothing, onClose: nothing, onState: nothing },
+      network: () => asked.promise,
+      now: () => acme.clock.now,
+      draw: () => 0,
+      log: openLog("silent"),
+    },
+    stopping.signal,
+  );
+  stopping.abort();
+  asked.resolve(DIRECTLY);
+  await ended;
+  expect(dialled).toBe(0);
 });
 
 describe("certificates and addresses", () => {

@@ -28,6 +28,8 @@ export type JobSetup = {
   readonly body?: Overrides;
   /** Makes it a fetch of this file. */
   readonly fetches?: string;
+  /** Makes it an update of the agent: the body but for the salt. */
+  readonly updates?: Overrides;
   /** Makes it a cancel of these. */
   readonly cancels?: readonly Pick<Job, "job" | "statement" | "manifest">[];
 };
@@ -77,7 +79,8 @@ export function jobFor(setup: JobSetup): Job {
   return { job: own.job, statement, envelope, manifest, plain, contentKey, body, wraps, sealedFor };
 }
 
-function workOf({ cancels, fetches }: JobSetup) {
+function workOf({ cancels, fetches, updates }: JobSetup) {
+  if (updates !== undefined) return { kind: "update", work: updates } as const;
   if (fetches !== undefined) return { kind: "fetch", work: { path: fetches, maxBytes: 1024 * 1024 } } as const;
   return cancels === undefined
     ? ({ kind: "run", work: ECHO } as const)

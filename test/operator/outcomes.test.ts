@@ -31,6 +31,11 @@ const ENDINGS: readonly (readonly [outcome: Outcome, words: string])[] = [
   [{ type: "lost" }, "lost: the agent or the device went down while it ran, and nobody knows how far it came"],
   [{ type: "rebooted" }, "rebooted: the device was started anew, as the job had said that it may be"],
   [{ type: "expired" }, "expired: the device had accepted it, and its turn did not come in time"],
+  [{ type: "updated", version: "0.2.0" }, "updated to 0.2.0"],
+  [
+    { type: "rolled-back", version: "0.2.0", running: "0.1.0", tries: 3 },
+    "rolled back: 0.2.0 was started 3 times and did not prove itself; 0.1.0 runs again",
+  ],
   [{ type: "fetched", size: 12, sha256: "A".repeat(43), modifiedAt: 0 }, "fetched 12 bytes"],
   [{ type: "fetch-failed", error: "ELOOP" }, "not fetched: ELOOP (a link stands at its place or leads to it)"],
   [{ type: "fetch-failed", error: "EIO" }, "not fetched: EIO"],

@@ -45,7 +45,7 @@ test("a relay that is not there is said with its address", async () => {
   const { code, stderr } = await house.run(["devices", "--home", home]);
   expect([code, stderr]).toEqual([
     1,
-    "keybound: relay-unreachable: the relay does not answer: ws://127.0.0.1:9 (ECONNREFUSED)\nhint: check that it runs, its address in the home folder's config.json, and the network\n",
+    "keybound: relay-unreachable: the relay does not answer: ws://127.0.0.1:9 (ECONNREFUSED), directly: it is a relay without TLS\nhint: check that it runs, its address in the home folder's config.json, and the network\n",
   ]);
 });
 

@@ -20,6 +20,7 @@ import * as jobBody from "../../protocol/job-body.ts";
 import * as fetchBody from "../../protocol/fetch-body.ts";
 import * as jobFile from "../../protocol/job-file.ts";
 import * as jobWork from "../../protocol/job-work.ts";
+import * as judgeUpdate from "../../protocol/judge-update.ts";
 import * as keyAdmission from "../../protocol/key-admission.ts";
 import * as keyApproval from "../../protocol/key-approval.ts";
 import * as keyAuthority from "../../protocol/key-authority.ts";
@@ -35,8 +36,10 @@ import * as outcome from "../../protocol/outcome.ts";
 import * as output from "../../protocol/output.ts";
 import * as passphrase from "../../protocol/passphrase.ts";
 import * as pin from "../../protocol/pin.ts";
+import * as platform from "../../protocol/platform.ts";
 import * as policy from "../../protocol/policy.ts";
 import * as receipt from "../../protocol/receipt.ts";
+import * as release from "../../protocol/release.ts";
 import * as refusal from "../../protocol/refusal.ts";
 import * as relayLogin from "../../protocol/relay-login.ts";
 import * as roster from "../../protocol/roster.ts";
@@ -49,6 +52,8 @@ import * as signature from "../../protocol/signature.ts";
 import * as signedBy from "../../protocol/signed-by.ts";
 import * as stream from "../../protocol/stream.ts";
 import * as strictJson from "../../protocol/strict-json.ts";
+import * as updateBody from "../../protocol/update-body.ts";
+import * as version from "../../protocol/version.ts";
 import * as verifyJob from "../../protocol/verify-job.ts";
 import * as wireDevice from "../../protocol/wire-device.ts";
 import * as wireFields from "../../protocol/wire-fields.ts";
@@ -79,6 +84,7 @@ export const protocol = {
   jobFile,
   fetchBody,
   jobWork,
+  judgeUpdate,
   keyAdmission,
   keyApproval,
   keyAuthority,
@@ -94,9 +100,11 @@ export const protocol = {
   output,
   passphrase,
   pin,
+  platform,
   policy,
   receipt,
   refusal,
+  release,
   relayLogin,
   roster,
   rosterEvent,
@@ -108,7 +116,9 @@ export const protocol = {
   signedBy,
   stream,
   strictJson,
+  updateBody,
   verifyJob,
+  version,
   wire,
   wireDevice,
   wireFields,

@@ -19,6 +19,8 @@ const BY_PROGRAMS: Readonly<Record<string, string>> = {
   "login-unknown": "test/relay/login.test.ts",
   "platform-lacks": "test/protocol/program-refusals.test.ts",
   "shell-absent": "test/agent/run-job.test.ts",
+  "update-archive": "test/agent/unpack-update.test.ts",
+  "update-place": "test/agent/update.test.ts",
   "user-absent": "test/agent/run-job.test.ts",
   "user-denied": "test/protocol/program-refusals.test.ts",
 };

@@ -1,19 +1,24 @@
 // What reads each kind of vector: a name in the vector's file, and the protocol function that it stands for.
+import * as v from "valibot";
 import { decideBinding } from "../../protocol/binding.ts";
 import { readPackage } from "../../protocol/deployment.ts";
 import { checkProof, readEnrolment } from "../../protocol/enrolment.ts";
 import { readEnvelope, readEnvelopeOf, statementId } from "../../protocol/envelope.ts";
 import { readFrame } from "../../protocol/frame.ts";
+import { judgeUpdate } from "../../protocol/judge-update.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { judgeEvent, judgeGenesis, judgeLog } from "../../protocol/key-log.ts";
 import { checkReveal, readKeyRequest } from "../../protocol/key-request.ts";
 import type { KeyLogView } from "../../protocol/key-view.ts";
 import { openOutput } from "../../protocol/output.ts";
 import { sealingPairOf } from "../../protocol/passphrase.ts";
+import { Platform } from "../../protocol/platform.ts";
 import { checkReceiptChain, readReceipt } from "../../protocol/receipt.ts";
 import { readAccessGrant, readLogin } from "../../protocol/relay-login.ts";
+import { readRelease, releaseKeys } from "../../protocol/release.ts";
 import { emptyRoster, judgeRosterEvent } from "../../protocol/roster.ts";
 import { parseStrict } from "../../protocol/strict-json.ts";
+import { readUpdateBody } from "../../protocol/update-body.ts";
 import { VerifiedJob } from "../../protocol/verify-job.ts";
 import { FromDevice, readHeader } from "../../protocol/wire.ts";
 import type { Given } from "./given.ts";
@@ -48,10 +53,20 @@ export const READERS: Readonly<Record<string, (given: Given) => void>> = {
       relays: given.texts("relays"),
       channel: given.optional("channel"),
     }),
+  release: (given) => void readRelease(given.bytes("release"), releaseKeys(given.texts("keys"))),
+  update: readUpdate,
   access: (given) =>
     void readAccessGrant(given.bytes("grant"), { state: viewOf(given).state, now: given.number("now") }),
   frame: (given) => void readHeader(FromDevice, readFrame(given.bytes("frame")).header),
 };
+
+function readUpdate(given: Given): void {
+  judgeUpdate(readUpdateBody(given.bytes("body")), {
+    keys: releaseKeys(given.texts("keys")),
+    platform: v.parse(Platform, given.text("platform")),
+    running: given.text("running"),
+  });
+}
 
 function viewOf(given: Given): KeyLogView {
   const entries = given.bytesList("keyLog");

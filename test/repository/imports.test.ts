@@ -93,6 +93,8 @@ describe("a planted breach is noticed", () => {
     ["a computed import", "agent/a.ts", "await import(`./${name}.ts`);"],
     ["a package that does not ship", "agent/a.ts", `import { test } from "vitest";`],
     ["a package like one that ships", "agent/a.ts", `import { x } from "@noble/other";`],
+    ["the relay having release keys", "relay/a.ts", `import k from "../packaging/release-keys.json";`],
+    ["the agent having other data", "agent/a.ts", `import k from "../packaging/other.json";`],
     ["a default export", "scripts/a.ts", "export default 1;"],
     ["a default export by another name", "test/a.ts", "const x = 1; export { x as default };"],
     ["a name that says nothing", "agent/utils.ts", "export const x = 1;"],
@@ -139,6 +141,7 @@ describe("what keeps the rules is let through", () => {
     ["a test seeing everything", "test/a.ts", `import "../scripts/build.ts"; import "../relay/y.ts"; import "vitest";`],
     ["an import in a comment", "agent/a.ts", `// import { x } from "../relay/x.ts";`],
     ["an import in a string", "agent/a.ts", `export const text = 'import "../relay/x.ts"';`],
+    ["the agent having release keys", "agent/a.ts", `import k from "../packaging/release-keys.json";`],
     ["a name with a word for nothing in it", "agent/service-unit.ts", "export const x = 1;"],
   ];
 

@@ -62,6 +62,9 @@ const MAX_LINES = 400;
 const FIRST_COMMENT = /^(?:#!.*\n)?\s*(\/\*[^]*?\*\/|(?:\/\/.*\n)+)/;
 const SENTENCE = /\w+ \w+ [^]*[.:](\s|$)/;
 
+/** What is pinned when a program is built; data, which agent and operator have as a part of themselves. */
+const RELEASE_KEYS = "packaging/release-keys.json";
+
 /** Every breach of a rule as one line `path: what is wrong`, sorted; none when all rules hold. */
 export function breaches(sources: Sources, dependencies: ReadonlySet<string>): readonly string[] {
   const tree: Tree = new Map([...sources].map(([path, source]) => [path, imported(source)]));
@@ -115,6 +118,7 @@ function whyNot({ path, specifier, dependencies }: Import): string | undefined {
   if (specifier === "#primitives") return mayUsePrimitives(path) ? undefined : "only protocol chooses its primitives";
   if (!specifier.startsWith(".")) return whyNotPackage({ path, specifier, dependencies });
   const target = posix.join(posix.dirname(path), specifier);
+  if (target === RELEASE_KEYS && ["agent", "operator"].includes(folderOf(path))) return undefined;
   if (!(isProduct(path) ? /\.ts$/ : /\.(ts|mjs|json)$/).test(target)) return "does not end in .ts";
   return maySee(path, target) ? undefined : `${folderOf(path)} may not see it`;
 }

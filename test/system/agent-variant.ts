@@ -10,7 +10,9 @@ const ENTRIES = { "keybound-agent": "agent/main.ts", "keybound-agent-inventory":
 type Changes = Readonly<Record<string, readonly (readonly [from: string, to: string])[]>>;
 
 const NUMBER: Changes = { "version.ts": [["[0, 1, 0]", "[0, 2, 0]"]] };
-const MORE_TABLES: Changes = { "schema.ts": [["TURNS, FETCHED]", 'TURNS, FETCHED, "CREATE TABLE newer (x);"]']] };
+const MORE_TABLES: Changes = {
+  "schema.ts": [["];\nexport const SCHEMA_VERSION", ', "CREATE TABLE newer (x);"];\nexport const SCHEMA_VERSION']],
+};
 const main = (from: string, to: string): Changes => ({ "main.ts": [[from, to]] });
 
 /** Each is version 0.2.0. */

@@ -4,6 +4,7 @@ import { bindingCases, enrolmentCases, loginCases, packageCases, receiptCases } 
 import { envelopeCases, frameCases, jsonCases } from "./form-cases.ts";
 import { addressCases, bodyCases, signerCases, timeCases } from "./job-cases.ts";
 import { codeCases, eventCases, genesisCases, rosterCases } from "./key-cases.ts";
+import { releaseCases, updateCases } from "./release-cases.ts";
 
 export function refusalFiles(): ReadonlyMap<string, readonly RefusalCase[]> {
   return new Map([
@@ -19,6 +20,7 @@ export function refusalFiles(): ReadonlyMap<string, readonly RefusalCase[]> {
     ["job-address", addressCases()],
     ["job-time", timeCases()],
     ["job-body", bodyCases()],
+    ["release", [...releaseCases(), ...updateCases()]],
     ["receipt", receiptCases()],
     ["login", [...loginCases(), ...frameCases()]],
   ]);

@@ -13,6 +13,7 @@ import { deploymentOf } from "../../cast/package.ts";
 import { person } from "../../cast/person.ts";
 import { inventoryOf, ReceiptChain } from "../../cast/receipts.ts";
 import { digestOf } from "../../cast/random.ts";
+import { releaseOf, releaseSeed, releaseSigner, updateOf } from "../../cast/release.ts";
 import { RosterLog } from "../../cast/roster-log.ts";
 import { idOfEnvelope } from "../../cast/statement.ts";
 import { Tenant } from "../../cast/tenant.ts";
@@ -112,12 +113,20 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
     manifest: { runs: { everyMs: DAY, count: 10 }, expiresAt: tenant.clock.now + 11 * DAY },
     body: { window: { days: ["mon", "tue", "wed", "thu", "fri"], from: "22:00", to: "04:00" } },
   });
+  const update = updateOf();
+  const updating = jobFor({ tenant, devices: [web], signers: [grace.signer], word: "update", updates: update.work });
+  const updated = new ReceiptChain(web, tenant).answer({
+    job: updating,
+    outcome: { type: "updated", version: "0.2.0" },
+    over: { interpreter: undefined },
+  });
   const nothing = { interpreter: undefined, startedAt: undefined };
   const missed = {
     job: round,
     outcome: { type: "missed", from: 2, why: "late" },
     over: { occurrence: 4, runsLeft: 6, ...nothing },
   } as const;
+  const releaseSeeds = { [releaseSigner().key]: releaseSeed() };
   const [genesis, added] = tenant.log;
   const [admitted] = roster.log;
   if (genesis === undefined || added === undefined || admitted === undefined)
@@ -233,6 +242,21 @@ export function statementFiles(): ReadonlyMap<string, StatementFile> {
       ),
     ],
     ["receipt-cancel-done", fileOf("receipt", "the answer to the cancel", of(cancelDone.bytes))],
+    [
+      "job-update",
+      fileOf("job", "an agent is to be updated", {
+        ...of(updating.envelope),
+        beside: {
+          plain: updating.plain,
+          body: updating.body,
+          wrap: updating.sealedFor(web).wrap,
+          sealingKey: web.sealing.privateKey,
+          archive: update.sealed,
+        },
+      }),
+    ],
+    ["receipt-updated", fileOf("receipt", "the answer to the update", of(updated.bytes))],
+    ["release", fileOf("release", "which files a version is made of", { bytes: releaseOf(), seeds: releaseSeeds })],
     ["inventory", fileOf("inventory", "what a device says of its machine", of(inventoryOf(web, tenant)))],
     ["binding-report", fileOf("binding-report", "a device says what it knows of its owner", of(reportOf(web, tenant)))],
     [

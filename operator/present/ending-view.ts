@@ -1,10 +1,10 @@
-// What a person sees of a cancel: at the end, on which devices the job had got how far.
+// What a person sees of a job that has no output, a cancel or an update: at the end, how it ended where.
 import { print, say } from "../desk.ts";
 import type { World } from "../world.ts";
 import { groupResults } from "./group.ts";
 import { answered, type RunView, silentView } from "./run-view.ts";
 
-export function cancelView(world: World, { json }: { readonly json?: boolean }): RunView {
+export function endingView(world: World, { json }: { readonly json?: boolean }): RunView {
   if (json === true) return silentView();
   return {
     ...silentView(),
