@@ -148,6 +148,7 @@ describe("the installer's tables", () => {
     expect(Object.fromEntries(actions.map(({ Action, Type }) => [Action, Number(Type)]))).toEqual({
       Bind: ours,
       BindBeside: ours,
+      Leave: ours | MAY_FAIL,
       OverwriteNewer: SETS_PROPERTY,
       Purge: ours,
       Settle: ours,
@@ -188,11 +189,17 @@ describe("the installer's tables", () => {
   it("put each action where it can do its work", () => {
     const order = new Map(rows(older, "InstallExecuteSequence").map((row) => [row["Action"], Number(row["Sequence"])]));
     const wanted = [
-      ["InstallInitialize", "RemoveExistingProducts", "StopServices", "Stop", "DeleteServices", "Purge", "RemoveFiles"],
+      ["InstallInitialize", "RemoveExistingProducts", "StopServices", "Stop", "Leave", "DeleteServices"],
+      ["Purge", "RemoveFiles"],
       ["InstallFiles", "InstallServices", "Settle", "Bind", "BindBeside", "StartServices", "InstallFinalize"],
     ].flat();
     const at = wanted.map((action) => order.get(action) ?? NaN);
     expect(at).toEqual(at.toSorted((a, b) => a - b));
+  });
+
+  it("leave whenever all is removed, and never in an upgrade", () => {
+    const leave = rows(older, "InstallExecuteSequence").find(({ Action }) => Action === "Leave");
+    expect(leave?.["Condition"]).toBe('REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE');
   });
 
   it("purge only when that was asked for, and never in an upgrade", () => {

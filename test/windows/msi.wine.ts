@@ -1,9 +1,15 @@
 // The Windows installer, installed, bound, upgraded and removed by Wine's msiexec, with a
 // real relay. docs/windows.md says what Wine does not show.
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chownSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyJournal } from "../../agent/journal.ts";
+import { isBound } from "../../agent/owner.ts";
+import { State } from "../../agent/state.ts";
+import { readBindingReport } from "../../protocol/binding-report.ts";
 import { pinOf } from "../../protocol/pin.ts";
+import { raw } from "../cast/person.ts";
 import type { Device } from "../cast/device.ts";
 import type { Tenant } from "../cast/tenant.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
@@ -34,6 +40,8 @@ describe("installed by Wine", () => {
   let tenant: Tenant;
   let desk: Desk;
   let device: Device;
+  /** Those of before: each installation that is bound after a goodbye is another device. */
+  const former: Device[] = [];
   let pack: string;
   let keeper: WineProgram;
 
@@ -63,6 +71,18 @@ describe("installed by Wine", () => {
   async function msiexec(what: "/i" | "/x", file: string, ...over: readonly string[]): Promise<number | null> {
     return (await run("msiexec", what, Wine.ofLinux(file), "/qn", ...over)).code;
   }
+  /**
+   * Installs over another version. Windows says UPGRADINGPRODUCTCODE to the version that it removes meanwhile, and Wine has no such
+   * word: here it stands in that one's own package, which Wine has kept.
+   */
+  async function replace(file: string, ...over: readonly string[]): Promise<number | null> {
+    const kept = globSync(join(wine.path("C:\\windows\\Installer"), "*.msi"));
+    expect(kept).not.toEqual([]);
+    const values = "('UPGRADINGPRODUCTCODE', '{B0D5A3F1-5B0C-4B4E-9C50-7F0F9B7B6A12}')";
+    const query = `INSERT INTO \`Property\` (\`Property\`, \`Value\`) VALUES ${values}`;
+    for (const installed of kept) execFileSync("msibuild", [installed, "-q", query]);
+    return await msiexec("/i", file, ...over);
+  }
   const REFUSED = 1603 & 0xff;
   // Wine says 1627 (the function failed) where Windows says 1603.
   const ACTION_FAILED = 1627 & 0xff;
@@ -84,8 +104,28 @@ describe("installed by Wine", () => {
     return Buffer.from(stdout?.head ?? []).toString("utf8");
   }
 
+  async function another(): Promise<void> {
+    former.push(device);
+    device = await desk.device(former);
+  }
+
   async function journal(): Promise<readonly string[]> {
     return (await run(...AGENT_WORDS, "journal", "--json", "--state", STATE)).said.trim().split("\n");
+  }
+
+  /** The devices that have said goodbye, each by its own signature. */
+  async function leavers(known: readonly Device[]): Promise<readonly string[]> {
+    const { parts } = await desk.client.request({ type: "list-devices" });
+    return known.filter(({ signer }) => parts.some((part) => saysGoodbye(part, raw(signer)))).map(({ id }) => id);
+  }
+
+  function saysGoodbye(part: Uint8Array, sig: string): boolean {
+    try {
+      return readBindingReport(part, { sig, tenant: tenant.id }).left !== undefined;
+    } catch {
+      // An enrolment request, or another device's.
+      return false;
+    }
   }
 
   it("takes over no state folder that a stranger has made", async () => {
@@ -187,7 +227,7 @@ describe("installed by Wine", () => {
   });
 
   it("is upgraded in place as the same device", async () => {
-    expect(await msiexec("/i", newer)).toBe(0);
+    expect(await replace(newer)).toBe(0);
     await isRunning();
     expect(await said("echo newer\n")).toBe("newer\r\n");
     expect(await versions()).toEqual(["1.0.1"]);
@@ -208,35 +248,62 @@ describe("installed by Wine", () => {
   });
 
   it("goes back to an older version with DOWNGRADE=1, as the same device and with every file", async () => {
-    expect(await msiexec("/i", older, "DOWNGRADE=1")).toBe(0);
+    expect(await replace(older, "DOWNGRADE=1")).toBe(0);
     expect(await versions()).toEqual(["1.0.0"]);
     expect(readFileSync(wine.path(`${PROGRAMS}\\version`), "utf8")).toBe("1.0.0\n");
     expect(await said("echo older\n")).toBe("older\r\n");
-    expect(await msiexec("/i", newer)).toBe(0);
+    expect(await replace(newer)).toBe(0);
     expect(await said("echo newer\n")).toBe("newer\r\n");
   });
 
-  it("keeps what it knows when it is removed", async () => {
+  it("has said goodbye at no upgrade, downgrade or repair", async () => {
+    expect(await leavers([device])).toEqual([]);
+    expect(record()).not.toContain("keybound-agent leave");
+  });
+
+  it("tells its owner when it is removed, and keeps the journal alone", async () => {
     expect(await msiexec("/x", newer)).toBe(0);
     await isStopped();
     expect((await run("reg", "query", SERVICE)).code).not.toBe(0);
-    expect(statSync(wine.path(STATE)).isDirectory()).toBe(true);
+    expect(record()).toMatch(/relay was told[^\r\n]*\r?\nkeybound-agent leave: exit code 0\r\n$/);
+    expect(await leavers([device])).toEqual([device.id]);
+    expect(readdirSync(wine.path(DATA)).toSorted()).toEqual(["install.log", "state"]);
+    const files = readdirSync(wine.path(STATE)).filter((name) => !name.startsWith("state.db-"));
+    expect(files.toSorted()).toEqual(["lock.db", "state.db"]);
+    const state = State.open(wine.path(STATE));
+    expect(isBound(state)).toBe(false);
+    expect(() => verifyJournal(state)).not.toThrow();
+    state.close();
   });
 
-  it("is the same device when it is installed again", async () => {
-    expect(await msiexec("/i", newer)).toBe(0);
-    expect(await said("echo kept\n")).toBe("kept\r\n");
+  it("is another device when it is installed and bound again, and goes on with its journal", async () => {
+    expect(await msiexec("/i", newer, ...deployment())).toBe(0);
+    await another();
+    expect(await said("echo again\n")).toBe("again\r\n");
+    // An entry is text within the line's JSON.
+    const types = (await journal()).flatMap((line) => /\\"type\\":\\"(bound|left)\\"/.exec(line)?.[1] ?? []);
+    expect(types.slice(-2)).toEqual(["left", "bound"]);
+    expect(await leavers([...former, device])).toEqual(former.map(({ id }) => id));
+  });
+
+  it("is removed as well where no relay can be reached", async () => {
+    await desk[Symbol.asyncDispose]();
+    await estate.relay.end();
+    expect(await msiexec("/x", newer)).toBe(0);
+    await isStopped();
+    expect(record()).toMatch(/nobody was told[^\r\n]*\r?\nkeybound-agent leave: exit code 0\r\n$/);
+    await estate.startRelay();
+    desk = await Desk.open(estate, tenant);
   });
 
   it("is whole after an installation that was cut off and begun again", async () => {
-    expect(await msiexec("/x", newer)).toBe(0);
-    await isStopped();
     rmSync(wine.path(PROGRAMS), { recursive: true, force: true });
     const cut = wine.start(["msiexec", "/i", Wine.ofLinux(newer), "/qn"]);
     await until(() => existsSync(wine.path(`${PROGRAMS}\\node.exe`)), "a first file");
     cut.kill();
     await cut.ended();
-    expect(await msiexec("/i", newer)).toBe(0);
+    expect(await msiexec("/i", newer, ...deployment())).toBe(0);
+    await another();
     expect(await said("echo whole\n")).toBe("whole\r\n");
   });
 
@@ -256,8 +323,8 @@ describe("installed by Wine", () => {
 
   it("takes it with the pin", async () => {
     expect(await msiexec("/i", newer, `TRUST=${pinOf(tenant.id)}`)).toBe(0);
-    const other = await desk.device([device]);
-    expect(other.id).not.toBe(device.id);
+    await another();
+    expect(await said("echo beside\n")).toBe("beside\r\n");
   });
 
   async function versions(): Promise<readonly string[]> {

@@ -146,12 +146,19 @@ Test-That 'a repair works' { (Invoke-Msi @('/fa', ('"{0}"' -f (Join-Path $Folder
 Test-That 'and brings back what was gone' { Test-Path (Join-Path $Programs 'keybound-agent-inventory.cjs') }
 Test-That 'and the service' { Wait-Until { Test-Running } }
 
+Test-That 'nothing so far has left' { -not ((Get-Content $Record -Raw) -match 'keybound-agent leave') }
 Test-That 'an uninstall works' { (Uninstall 'newer.msi' @()) -eq 0 }
 Test-That 'and leaves no service and no program' {
   ($null -eq (Get-Service KeyboundAgent -ErrorAction SilentlyContinue)) -and -not (Test-Path $Programs)
 }
-Test-That 'and keeps the state' { Test-Path $State }
-Test-That 'which the next installation takes up' { ((Install 'newer.msi' @()) -eq 0) -and (Wait-Until { Test-Running }) -and ((Get-Owner).device -eq $device) }
+Test-That 'and left, which install.log says' { (Get-Content $Record -Raw) -match 'keybound-agent leave: exit code 0\s*$' }
+Test-That 'and keeps the journal alone' {
+  $left = @(Get-ChildItem $State -Name | Where-Object { $_ -notlike 'state.db-*' } | Sort-Object)
+  (($left -join ' ') -eq 'lock.db state.db') -and -not (Test-Path "$State.status.json")
+}
+Test-That 'the next installation is bound as another device' {
+  ((Install 'newer.msi' $deployment) -eq 0) -and (Wait-Until { Test-Running }) -and ((Get-Owner).device -ne $device)
+}
 Test-That 'an uninstall with PURGE=1 leaves nothing' {
   ((Uninstall 'newer.msi' @('PURGE=1')) -eq 0) -and -not (Test-Path $Programs) -and -not (Test-Path $Data)
 }

@@ -9,6 +9,7 @@
 //   keybound-service bind FILE PIN REBIND    bind the device; an empty word stands for none
 //   keybound-service bind-if-there FILE PIN REBIND   the same, and nothing where there is no such file
 //   keybound-service stop                    stop the service, and wait until it is gone
+//   keybound-service leave                   end the binding of an agent that has been stopped, and tell its owner
 //   keybound-service purge                   remove the state of an agent that has been stopped
 #include "service.h"
 #include <stdio.h>
@@ -141,6 +142,7 @@ int wmain(int count, WCHAR **words) {
   if (count == 2 && wcscmp(words[1], L"settle") == 0) return settle();
   if (count == 2 && wcscmp(words[1], L"purge") == 0) return purge();
   if (count == 2 && wcscmp(words[1], L"stop") == 0) return stop();
+  if (count == 2 && wcscmp(words[1], L"leave") == 0) return leave();
   if (count >= 2) return bind_device(count, words);
   SERVICE_TABLE_ENTRYW table[] = {{SERVICE_NAME, service_main}, {NULL, NULL}};
   if (StartServiceCtrlDispatcherW(table)) return 0;

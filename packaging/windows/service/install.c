@@ -7,6 +7,8 @@ enum {
   // Longer than the agent's own bound on its time to make a folder private.
   FOLDER_MS = 60 * 1000,
   BIND_MS = 120 * 1000,
+  // Longer than the agent looks for a relay that takes its goodbye.
+  LEAVE_MS = 30 * 1000,
   // Windows restarts a host that died after these.
   FIRST_RESTART_MS = 5 * 1000,
   NEXT_RESTART_MS = 60 * 1000,
@@ -95,27 +97,35 @@ static BOOL is_plain(const WCHAR *word) {
   return wcschr(word, L'"') == NULL && (length == 0 || word[length - 1] != L'\\') && length < MAX_PATH_CHARS / 4;
 }
 
-static int run_bind(const WCHAR *file, const WCHAR *pin, BOOL is_rebind, HANDLE record) {
-  static WCHAR words[MAX_PATH_CHARS];
+static int run_agent(const WCHAR *words, HANDLE record, DWORD patience_ms) {
   Child child;
   HANDLE nothing = open_nothing();
-  swprintf(words, MAX_PATH_CHARS, L"bind \"%ls\" %ls%ls%ls %ls --state \"%ls\\state\"", file, *pin == L'\0' ? L"" : L"--trust=\"",
-           pin, *pin == L'\0' ? L"" : L"\"", is_rebind ? L"--rebind" : L"", data_folder());
   if (nothing == NULL || !start_agent(words, nothing, record, &child)) return fail(L"the agent could not be started", GetLastError());
-  int code = ended(&child, BIND_MS);
+  int code = ended(&child, patience_ms);
   CloseHandle(nothing);
   return code;
 }
 
-static int bind_to(const WCHAR *file, const WCHAR *pin, BOOL is_rebind) {
-  HANDLE record = open_record();
+static void record_end(HANDLE record, const char *command, int code) {
   char line[64];
   DWORD written;
-  if (record == NULL) return fail(L"install.log could not be opened", GetLastError());
-  int code = run_bind(file, pin, is_rebind, record);
-  int length = snprintf(line, sizeof line, "keybound-agent bind: exit code %d\r\n", code);
+  int length = snprintf(line, sizeof line, "keybound-agent %s: exit code %d\r\n", command, code);
   WriteFile(record, line, (DWORD)length, &written, NULL);
   CloseHandle(record);
+}
+
+static int run_bind(const WCHAR *file, const WCHAR *pin, BOOL is_rebind, HANDLE record) {
+  static WCHAR words[MAX_PATH_CHARS];
+  swprintf(words, MAX_PATH_CHARS, L"bind \"%ls\" %ls%ls%ls %ls --state \"%ls\\state\"", file, *pin == L'\0' ? L"" : L"--trust=\"",
+           pin, *pin == L'\0' ? L"" : L"\"", is_rebind ? L"--rebind" : L"", data_folder());
+  return run_agent(words, record, BIND_MS);
+}
+
+static int bind_to(const WCHAR *file, const WCHAR *pin, BOOL is_rebind) {
+  HANDLE record = open_record();
+  if (record == NULL) return fail(L"install.log could not be opened", GetLastError());
+  int code = run_bind(file, pin, is_rebind, record);
+  record_end(record, "bind", code);
   if (code == 0) log_words(EVENTLOG_INFORMATION_TYPE, L"bound by %ls", file);
   else log_words(EVENTLOG_ERROR_TYPE, L"not bound by %ls: exit code %d; why is in %ls\\install.log", file, code, data_folder());
   return code;
@@ -130,6 +140,18 @@ int bind_device(int count, WCHAR **words) {
   }
   if (is_optional && GetFileAttributesW(words[2]) == INVALID_FILE_ATTRIBUTES) return 0;
   return bind_to(words[2], words[3], words[4][0] != L'\0');
+}
+
+// The agent has been stopped, and is still there.
+int leave(void) {
+  static WCHAR words[MAX_PATH_CHARS];
+  HANDLE record = open_record();
+  if (record == NULL) return fail(L"install.log could not be opened", GetLastError());
+  swprintf(words, MAX_PATH_CHARS, L"leave --state \"%ls\\state\"", data_folder());
+  int code = run_agent(words, record, LEAVE_MS);
+  record_end(record, "leave", code);
+  if (code != 0) log_words(EVENTLOG_ERROR_TYPE, L"has not left: exit code %d; why is in %ls\\install.log", code, data_folder());
+  return code;
 }
 
 static BOOL remove_all(const WCHAR *folder);

@@ -40,4 +40,5 @@ BOOL stop_service(void);
 int settle(void);
 int stop(void);
 int bind_device(int count, WCHAR **words);
+int leave(void);
 int purge(void);

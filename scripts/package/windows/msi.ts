@@ -39,7 +39,7 @@ export const MSI_TOOLS = { wixl: "wixl", msibuild: "msitools", ...COMPILER_TOOLS
  */
 const STATEMENTS = [
   "UPDATE `ServiceInstall` SET `ErrorControl`=32769",
-  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, Purge: 3400 }),
+  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, Leave: 1920, Purge: 3400 }),
   ...sequence({ Settle: 5810, Bind: 5820, BindBeside: 5830 }),
   "UPDATE `CustomAction` SET `Type`=51 WHERE `Action`='OverwriteNewer'",
   insertion("OverwriteNewer", 'DOWNGRADE="1"', 750),
