@@ -64,16 +64,16 @@ async function inSteps(unlocked: Unlocked, { from, plan, steps, options }: Rollo
   for (const [at, groups] of steps.entries()) {
     for (const line of planLines(from.release, groups)) say(world, line);
     const code = await sendStep(unlocked, { from, groups, files, options });
-    const left = steps.slice(at + 1).flat();
-    if (code === 0 || left.length === 0) {
-      if (left.length === 0) return code;
-      continue;
-    }
-    const count = left.reduce((sum, { devices }) => sum + devices.length, 0);
-    say(
-      world,
-      `stopped: not every device was updated; ${count} more ${count === 1 ? "was" : "were"} not sent anything`,
-    );
+    if (code === 0) continue;
+    const count = steps
+      .slice(at + 1)
+      .flat()
+      .reduce((sum, { devices }) => sum + devices.length, 0);
+    if (count > 0)
+      say(
+        world,
+        `stopped: not every device was updated; ${count} more ${count === 1 ? "was" : "were"} not sent anything`,
+      );
     return code;
   }
   return 0;
