@@ -6,19 +6,31 @@ import { keepPrivate } from "./private-folder.ts";
 
 const SQLITE_BUSY = 5;
 
-/** Holds the folder until disposed of or until the process ends, however it ends. Throws `state-busy`. */
+/** Holds the folder until disposed of or until the process ends, however it ends. Throws `state-busy` or `state-unwritable`. */
 export function lockState(folder: string): Disposable {
   const file = join(folder, "lock.db");
-  const db = new DatabaseSync(file, { timeout: 0 });
+  const db = openOrSay(file);
   try {
-    db.exec("PRAGMA journal_mode = DELETE");
-    // Before there is a journal beside it, which gets the same mode.
+    // Nothing is ever written to it, so that a full disk takes the lock as well.
+    db.exec("PRAGMA journal_mode = MEMORY");
     keepPrivate(file, process.platform);
     db.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     db.close();
     const isBusy = error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
-    throw isBusy ? new AgentFault("state-busy", folder, { cause: error }) : error;
+    throw isBusy ? new AgentFault("state-busy", folder, { cause: error }) : unwritable(file, error);
   }
   return { [Symbol.dispose]: () => db.close() };
+}
+
+function openOrSay(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: 0 });
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+function unwritable(file: string, cause: unknown): AgentFault {
+  return new AgentFault("state-unwritable", `${file}: ${cause instanceof Error ? cause.message : ""}`, { cause });
 }

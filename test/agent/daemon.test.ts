@@ -1,7 +1,5 @@
 // The daemon on a real state: what it will not serve, and what it says of the machine that it runs on.
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { runDaemon } from "../../agent/daemon.ts";
@@ -16,6 +14,7 @@ import { Tenant } from "../cast/tenant.ts";
 import { bindTo, folder, openState, ownerOf } from "./bound.ts";
 import { daemonOptions } from "./daemon-on.ts";
 import { AGENT, MACHINE } from "./machine.ts";
+import { canMount, smallDisk } from "./small-disk.ts";
 
 const ASKING = join(import.meta.dirname, "..", "..", "agent", "inventory-main.ts");
 
@@ -64,26 +63,13 @@ it("takes no inventory from a process that prints something else", async () => {
   await expect(taken).rejects.toThrow("Invalid key");
 });
 
-/** Root outside a container may; where nobody may, the test is counted as skipped. */
-function canMount(): boolean {
-  const place = mkdtempSync(join(tmpdir(), "keybound-mount-"));
-  const isMounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).status === 0;
-  if (isMounted) spawnSync("umount", [place]);
-  rmSync(place, { recursive: true });
-  return isMounted;
-}
-
 it.runIf(canMount())(
   "leaves its public status as it was on a full disk, and writes it again when there is room",
   () => {
-    const small = folder();
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", small]);
+    const small = smallDisk(3);
     const path = join(small, "state");
     const state = State.open(path);
-    onTestFinished(() => {
-      state.close();
-      execFileSync("umount", ["-l", small]);
-    });
+    onTestFinished(() => state.close());
     bindTo(state, new Tenant(), { deployment: { relays: ["ws://127.0.0.1:9"] } });
     writePublicStatus(pathsIn(path), state, 1);
     expect(() => writeFileSync(join(small, "fill"), new Uint8Array(4_000_000))).toThrow("ENOSPC");

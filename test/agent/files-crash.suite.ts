@@ -1,14 +1,14 @@
 // The agent killed at each stage of a job's files, and a disk that is too small: never a half file, never two runs, one receipt.
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { jobFor } from "../cast/job.ts";
 import { contentOf, fileFor } from "../cast/job-file.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { AgentProcess, systemClock } from "./agent-process.ts";
 import { bindTo, deviceOf, folder, openState, receiptsOf } from "./bound.ts";
 import { startDaemon } from "./daemon-on.ts";
+import { canMount, smallDisk } from "./small-disk.ts";
 import { SmallRelay } from "./small-relay.ts";
 
 const content = contentOf(24 * 1024 * 1024);
@@ -98,15 +98,6 @@ describe("an agent that is killed", () => {
   });
 });
 
-/** A file system of its own. */
-function smallDisk(megabytes: number): string {
-  const path = join(folder(), "disk");
-  mkdirSync(path);
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "keybound-test", path]);
-  onTestFinished(() => void execFileSync("umount", ["-l", path]));
-  return path;
-}
-
 async function answerOn(disk: string, place: string): Promise<unknown> {
   const tenant = new Tenant();
   const relay = await SmallRelay.open([tenant]);
@@ -127,7 +118,7 @@ async function answerOn(disk: string, place: string): Promise<unknown> {
   return { asked, outcome: receiptsOf(state)[0]?.receipt.outcome };
 }
 
-describe.skipIf(process.getuid?.() !== 0)("a disk that is too small", () => {
+describe.runIf(canMount())("a disk that is too small", () => {
   it("for the sealed file is found out before a byte of it is asked for", async () => {
     const disk = smallDisk(80);
     expect(await answerOn(disk, join(folder(), "placed.bin"))).toMatchObject({

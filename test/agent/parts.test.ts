@@ -1,4 +1,6 @@
 // The agent's small parts, each by itself.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { backoffMs } from "../../agent/backoff.ts";
@@ -10,6 +12,7 @@ import { KeptOutput } from "../../agent/run/kept-output.ts";
 import { State } from "../../agent/state.ts";
 import { concat } from "../../protocol/bytes.ts";
 import { folder, openState } from "./bound.ts";
+import { canMount, smallDisk } from "./small-disk.ts";
 
 describe("kept output", () => {
   it("is the first and the last bytes of any stream, however it was cut into chunks", () => {
@@ -72,6 +75,14 @@ it("lets one agent at a time hold a state folder", () => {
   expect(() => lockState(path)).toThrow(expect.objectContaining({ code: "state-busy" }));
   first[Symbol.dispose]();
   lockState(path)[Symbol.dispose]();
+});
+
+it.runIf(canMount())("locks a state on a full disk, and says what is wrong where it cannot", () => {
+  const path = smallDisk(1);
+  lockState(path)[Symbol.dispose]();
+  expect(() => writeFileSync(join(path, "fill"), new Uint8Array(2_000_000))).toThrow("ENOSPC");
+  lockState(path)[Symbol.dispose]();
+  expect(() => lockState(join(path, "nowhere"))).toThrow(expect.objectContaining({ code: "state-unwritable" }));
 });
 
 it("changes nothing when a transaction fails in the middle", () => {
