@@ -1,4 +1,4 @@
-// The state as the one agent that serves it opens it: locked first, then put back where a version that failed had moved it on, and
+// The state as the one agent that serves it opens it: locked first, then put back where another version had moved it on, and
 // copied where this version is on trial and moves it on itself.
 import { append } from "./journal.ts";
 import { lockState } from "./lock.ts";
@@ -10,10 +10,9 @@ import { askedTrial, seeVersions, type Versions } from "./versions.ts";
 export type HeldState = Disposable & { readonly state: State; readonly wasReturned: boolean };
 
 /** For a version that serves. Whatever copy there was is gone: from here on jobs may be accepted. Throws as `State.open`, or `state-busy`. */
-export function openToServe(folder: string, versions: Versions): HeldState {
-  const { failed } = seeVersions(versions);
+export function openToServe(folder: string): HeldState {
   return hold(folder, () => {
-    const wasReturned = returnState(folder, failed?.version);
+    const wasReturned = returnState(folder);
     const state = State.open(folder);
     dropCopies(folder);
     return { state, wasReturned };

@@ -163,7 +163,7 @@ async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "su
 async function serveState(paths: Paths, { options, supervisor, stopping, restart, log }: Serving): Promise<void> {
   const { runDaemon } = await import("./daemon.ts");
   const versions = ownVersions();
-  using held = openToServe(paths.state, versions);
+  using held = openToServe(paths.state);
   const { state, wasReturned } = held;
   const machine = readMachine(now());
   const inventoryCommand = [process.execPath, ...process.execArgv, askingProgram(process.argv[1] ?? "")] as const;

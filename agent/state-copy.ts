@@ -7,8 +7,11 @@ import { DATABASE_WAIT_MS } from "./limits.ts";
 import { syncFolder } from "./replace-file.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { isSqliteError, schemaVersionOf } from "./state.ts";
+import { isRelease } from "./version.ts";
 
 const PREFIX = "state.db.before-";
+/** A copy that is being made. */
+const UNFINISHED = `${PREFIX}new`;
 /** A copy that is being put back; from then on there is nothing else. */
 const RETURNING = "state.db.returning";
 /** What may lie beside a database, of SQLite's. */
@@ -16,20 +19,30 @@ const BESIDE = ["-wal", "-shm", "-journal"] as const;
 
 /** Called while nobody else can write: between the last change of the version before and the first of this one. */
 export function copyState(folder: string, version: string): void {
-  const [copy, unfinished] = [join(folder, PREFIX + version), join(folder, `${PREFIX}new`)];
+  const [copy, unfinished] = [join(folder, PREFIX + version), join(folder, UNFINISHED)];
   rmSync(unfinished, { force: true });
-  const db = new DatabaseSync(join(folder, "state.db"), { readOnly: true, timeout: DATABASE_WAIT_MS });
   try {
-    db.prepare("VACUUM INTO ?").run(unfinished);
+    writeCopy(join(folder, "state.db"), unfinished);
+  } catch (error) {
+    // Half a copy on a disk that is full would keep the version before from opening its state.
+    rmSync(unfinished, { force: true });
+    throw error;
+  }
+  renameSync(unfinished, copy);
+  syncFolder(folder, process.platform);
+}
+
+function writeCopy(state: string, copy: string): void {
+  const db = new DatabaseSync(state, { readOnly: true, timeout: DATABASE_WAIT_MS });
+  try {
+    db.prepare("VACUUM INTO ?").run(copy);
   } finally {
     db.close();
   }
-  if (process.platform !== "win32") chmodSync(unfinished, 0o600);
-  const file = openSync(unfinished, "r+");
+  if (process.platform !== "win32") chmodSync(copy, 0o600);
+  const file = openSync(copy, "r+");
   fsyncSync(file);
   closeSync(file);
-  renameSync(unfinished, copy);
-  syncFolder(folder, process.platform);
 }
 
 export function hasCopy(folder: string, version: string): boolean {
@@ -44,14 +57,17 @@ export function dropCopies(folder: string): void {
 }
 
 /**
- * Puts the state back to what it was before this version changed its tables, where it did and failed then; answers whether. To be
- * called with the folder locked and no database open. A crash leaves what the next call finishes.
+ * Puts the state back to what it was before another version changed its tables, where there is a copy and this version cannot go on with
+ * the state as it is; answers whether. It does not matter which version that was, and whether it failed: no copy outlives the first
+ * start in earnest. To be called with the folder locked and no database open. A crash leaves what the next call finishes.
  */
-export function returnState(folder: string, failed: string | undefined): boolean {
+export function returnState(folder: string): boolean {
+  rmSync(join(folder, UNFINISHED), { force: true });
   const returning = join(folder, RETURNING);
   if (!existsSync(returning)) {
-    if (failed === undefined || !hasCopy(folder, failed) || !isMovedOn(folder)) return false;
-    renameSync(join(folder, PREFIX + failed), returning);
+    const copy = readdirSync(folder).find(isCopy);
+    if (copy === undefined || canGoOn(folder, copy)) return false;
+    renameSync(join(folder, copy), returning);
     syncFolder(folder, process.platform);
   }
   const state = join(folder, "state.db");
@@ -63,17 +79,27 @@ export function returnState(folder: string, failed: string | undefined): boolean
   return true;
 }
 
-/** A state that cannot be read at all was spoilt by the version that failed. */
-function isMovedOn(folder: string): boolean {
+function isCopy(name: string): boolean {
+  return name.startsWith(PREFIX) && isRelease(name.slice(PREFIX.length));
+}
+
+/** A state that cannot be read, or is older than its copy, was spoilt by the version that was on trial. */
+function canGoOn(folder: string, copy: string): boolean {
+  const [before, found] = [copy, "state.db"].map((name) => versionIn(join(folder, name)));
+  if (before === undefined) return true;
+  return found !== undefined && found >= before && found <= SCHEMA_VERSION;
+}
+
+function versionIn(path: string): number | undefined {
   try {
-    const db = new DatabaseSync(join(folder, "state.db"), { timeout: DATABASE_WAIT_MS });
+    const db = new DatabaseSync(path, { readOnly: true, timeout: DATABASE_WAIT_MS });
     try {
-      return schemaVersionOf(db) > SCHEMA_VERSION;
+      return schemaVersionOf(db);
     } finally {
       db.close();
     }
   } catch (error) {
-    if (isSqliteError(error)) return true;
+    if (isSqliteError(error)) return undefined;
     throw error;
   }
 }

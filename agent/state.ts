@@ -109,6 +109,17 @@ function unlessUnwritable<T>(folder: string, act: () => T): T {
 
 function openDatabase(path: string, beforeUpgrade: () => void): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: DATABASE_WAIT_MS });
+  try {
+    return prepared(db, { path, beforeUpgrade });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+type Opened = { readonly path: string; readonly beforeUpgrade: () => void };
+
+function prepared(db: DatabaseSync, { path, beforeUpgrade }: Opened): DatabaseSync {
   db.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512",
   );

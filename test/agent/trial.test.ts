@@ -1,5 +1,5 @@
 // A version on trial and the state: it proves itself without a word, and what it moved on goes back where it fails.
-import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
@@ -16,6 +16,7 @@ import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, folder, openState, ownerOf } from "./bound.ts";
 import { InstalledVersions, PACKAGED } from "./installed-versions.ts";
 import { MACHINE } from "./machine.ts";
+import { canMount, smallDisk } from "./small-disk.ts";
 import { SmallRelay } from "./small-relay.ts";
 
 const TRIED = "0.2.0";
@@ -68,6 +69,24 @@ describe("a version on trial", () => {
     expect(hasCopy(path, TRIED)).toBe(true);
   });
 
+  it.runIf(canMount())(
+    "leaves a disk that is too small for the copy as it was, and the version before can serve",
+    () => {
+      const path = join(smallDisk(1), "state");
+      const state = State.open(path);
+      bindTo(state, new Tenant());
+      state.run("INSERT INTO refused VALUES (hex(zeroblob(150000)), 0)");
+      state.close();
+      expect(() => copyState(path, TRIED)).toThrow(/full/);
+      expect(readdirSync(path).filter((name) => name.includes("before"))).toEqual([]);
+      // As a version that is killed while it copies leaves it.
+      const half = () => writeFileSync(join(path, "state.db.before-new"), new Uint8Array(1_048_576));
+      expect(half).toThrow("ENOSPC");
+      using held = openToServe(path);
+      expect(ownerOf(held.state).generation).toBe(1);
+    },
+  );
+
   it("copies nothing where the tables are its own", () => {
     const path = bound();
     const versions = new InstalledVersions().seenBy(TRIED);
@@ -105,16 +124,10 @@ function movedOn(): string {
   return path;
 }
 
-function afterFailing(version = TRIED) {
-  const on = new InstalledVersions();
-  on.write("failed", `${version} 3\n`);
-  return on.seenBy(PACKAGED);
-}
-
 describe("the version before one that failed", () => {
   it("has its state back, with its owner, and no copy beside it", () => {
     const path = movedOn();
-    const { state, wasReturned, ...held } = openToServe(path, afterFailing());
+    const { state, wasReturned, ...held } = openToServe(path);
     expect([wasReturned, ownerOf(state).name, state.get("PRAGMA user_version")]).toEqual([
       true,
       undefined,
@@ -133,33 +146,42 @@ describe("the version before one that failed", () => {
     const path = movedOn();
     renameSync(join(path, `state.db.before-${TRIED}`), join(path, "state.db.returning"));
     cut(path);
-    using held = openToServe(path, afterFailing());
+    using held = openToServe(path);
     expect(ownerOf(held.state).generation).toBe(1);
-  });
-
-  it("has it back where the one that failed spoilt it", () => {
-    const path = movedOn();
-    writeFileSync(join(path, "state.db"), "not a database");
-    using held = openToServe(path, afterFailing());
-    expect([held.wasReturned, ownerOf(held.state).generation]).toEqual([true, 1]);
   });
 
   it("keeps the state as it is where its tables were not moved on", () => {
     const path = bound();
     copyState(path, TRIED);
     becomes(path, "UPDATE owner SET name = 'later'");
-    using held = openToServe(path, afterFailing());
+    using held = openToServe(path);
     expect([held.wasReturned, ownerOf(held.state).name, hasCopy(path, TRIED)]).toEqual([false, "later", false]);
   });
 
-  it.each(["0.3.0", "nothing"])(
-    "puts nothing back for a copy of another version than the one that failed: %s",
-    (other) => {
-      const path = movedOn();
-      expect(() => openToServe(path, afterFailing(other))).toThrow(expect.objectContaining({ code: "state-newer" }));
-      expect(existsSync(join(path, `state.db.before-${TRIED}`))).toBe(true);
-    },
-  );
+  it("has it back where the one on trial has not been given up, and so can serve while that waits for a try", () => {
+    const path = movedOn();
+    using held = openToServe(path);
+    expect([held.wasReturned, ownerOf(held.state).generation, hasCopy(path, TRIED)]).toEqual([true, 1, false]);
+  });
+
+  it.each([
+    ["no database", (file: string) => writeFileSync(file, "not a database")],
+    ["empty", (file: string) => writeFileSync(file, "")],
+    ["gone", (file: string) => rmSync(file)],
+  ])("has it back where the other one left it %s", (_what, spoil) => {
+    const path = movedOn();
+    rmSync(join(path, "state.db-wal"));
+    spoil(join(path, "state.db"));
+    using held = openToServe(path);
+    expect([held.wasReturned, ownerOf(held.state).generation]).toEqual([true, 1]);
+  });
+
+  it("goes on with what it can read where the copy is spoilt", () => {
+    const path = bound();
+    writeFileSync(join(path, `state.db.before-${TRIED}`), "not a database");
+    using held = openToServe(path);
+    expect([held.wasReturned, ownerOf(held.state).generation]).toEqual([false, 1]);
+  });
 
   it("writes the failure into the journal once, and again for another job", () => {
     const state = openState();
@@ -178,10 +200,7 @@ describe("the version before one that failed", () => {
   it("never has back what a version that proved itself has left behind", () => {
     const path = bound();
     copyState(path, TRIED);
-    const on = new InstalledVersions();
-    on.place(TRIED);
-    on.write("current", `${TRIED}\n`);
-    openToServe(path, on.seenBy(TRIED))[Symbol.dispose]();
+    openToServe(path)[Symbol.dispose]();
     expect(hasCopy(path, TRIED)).toBe(false);
   });
 });
