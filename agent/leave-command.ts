@@ -1,24 +1,31 @@
 // `keybound-agent leave`, for uninstallers: under the lock that a running agent holds, without a terminal.
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { leave, type LeaveOptions, type Leaving } from "./leave.ts";
-import { lockState } from "./lock.ts";
-import { State } from "./state.ts";
+import { AgentFault } from "./fault.ts";
+import { type HeldState, openToServe } from "./held-state.ts";
+import { leave, type LeaveOptions, type Leaving, removeFiles } from "./leave.ts";
+import { emptyNewerState } from "./leave-newer.ts";
 
 /**
- * Ends the binding and says in one line who heard of it. A folder without a state stays as it is. Throws `state-busy` while an
- * agent runs on it, or what `State.open` does.
+ * Ends the binding and says in one line who heard of it. A version on trial leaves no trace: where it has changed the tables, the state is
+ * put back first. A folder without a state stays as it is. Throws `state-busy` while an agent runs on it, or `state-unwritable`.
  */
 export async function leaveCommand(options: Omit<LeaveOptions, "state">): Promise<string> {
   const { paths } = options;
   if (isMissing(join(paths.state, "state.db"))) return "there is no state here, so there is nothing to leave";
-  const state = State.open(paths.state);
+  using held = openUnlessNewer(paths.state);
+  if (held !== undefined) return SAYS[await leave({ ...options, state: held.state })];
+  emptyNewerState(paths.state);
+  removeFiles(paths);
+  return UNREAD;
+}
+
+function openUnlessNewer(folder: string): HeldState | undefined {
   try {
-    using held = new DisposableStack();
-    held.use(lockState(paths.state));
-    return SAYS[await leave({ ...options, state })];
-  } finally {
-    state.close();
+    return openToServe(folder);
+  } catch (error) {
+    if (error instanceof AgentFault && error.code === "state-newer") return undefined;
+    throw error;
   }
 }
 
@@ -37,3 +44,6 @@ const SAYS: Readonly<Record<Leaving, string>> = {
     "left, and nobody was told: no relay answered in time, so the owner still lists this device. Keys, queue and files are gone, the journal stays",
   silent: "nobody to tell. What there was of keys, queue and files is gone, the journal stays",
 };
+
+const UNREAD =
+  "left, and nobody was told: the state is a newer agent's and cannot be read, so the owner still lists this device. Keys, queue and files are gone, the journal stays";

@@ -36,13 +36,17 @@ export async function leave(options: LeaveOptions): Promise<Leaving> {
   const farewell = readFarewell(state);
   const leaving = farewell === undefined ? "silent" : await sayGoodbye(farewell, options);
   if (farewell !== undefined) endFarewell(state, farewell);
+  removeFiles(paths);
+  return leaving;
+}
+
+/** What lies beside the state's own file, copies of it with the keys in them first. */
+export function removeFiles(paths: Paths): void {
+  dropCopies(paths.state);
+  forgetNetwork(paths.state);
+  for (const file of [paths.ownerMark, paths.publicStatus]) rmSync(file, { force: true });
   for (const folder of [paths.jobs, paths.files, paths.fetched, paths.placed, paths.running])
     rmSync(folder, { recursive: true, force: true });
-  for (const file of [paths.ownerMark, paths.publicStatus]) rmSync(file, { force: true });
-  forgetNetwork(paths.state);
-  // One from before an update has the keys in it.
-  dropCopies(paths.state);
-  return leaving;
 }
 
 /** Bound, or left with a goodbye that is still to be said, and nothing in between. */

@@ -1,0 +1,85 @@
+// Uninstalling while a newer version is on trial, or after one that is gone: the binding and the keys go all the same.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, it } from "vitest";
+import { readMachine } from "../../agent/machine.ts";
+import { readJournal, verifyJournal } from "../../agent/journal.ts";
+import { readLeftOwner } from "../../agent/left-owner.ts";
+import { isBound, readTombstones } from "../../agent/owner.ts";
+import { bytesOf } from "../../agent/row.ts";
+import { SCHEMA_VERSION } from "../../agent/schema.ts";
+import { State } from "../../agent/state.ts";
+import { copyState } from "../../agent/state-copy.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { Program } from "../e2e/program.ts";
+import { systemClock } from "./agent-process.ts";
+import { bindTo, folder } from "./bound.ts";
+import { SmallRelay } from "./small-relay.ts";
+
+/** A bound state that nobody has open, and its device's keys. */
+async function bound() {
+  const acme = new Tenant({ clock: systemClock() });
+  const relay = await SmallRelay.open([acme]);
+  const path = join(folder(), "state");
+  const state = State.open(path);
+  bindTo(state, acme, { deployment: { relays: [relay.url] }, machine: readMachine(0) });
+  const row = state.get("SELECT seed, sealing FROM owner") ?? {};
+  state.close();
+  return { acme, relay, path, keys: [bytesOf(row, "seed"), bytesOf(row, "sealing")] };
+}
+
+/** As a newer version has it: more tables, one of them with a key of its own, and `owner` as `sql` leaves it. */
+function moveOn(path: string, { key, sql = "" }: { readonly key: Uint8Array; readonly sql?: string }): void {
+  const db = new DatabaseSync(join(path, "state.db"));
+  db.exec(`CREATE TABLE "newer ""keys""" (key BLOB) STRICT; ${sql}; PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+  db.prepare('INSERT INTO "newer ""keys""" VALUES (?)').run(key);
+  db.close();
+}
+
+async function leaves(path: string) {
+  const program = new Program("agent", ["leave", "--state", path], {});
+  return { code: await program.ended(), said: program.stdout };
+}
+
+const holds = (path: string, key: Uint8Array) =>
+  readdirSync(path).some((name) => readFileSync(join(path, name)).includes(key));
+
+it("leaves with a goodbye, by the state from before a version that is on trial", async () => {
+  const { acme, relay, path, keys } = await bound();
+  copyState(path, "0.2.0");
+  moveOn(path, { key: Buffer.from("the newer version's own key") });
+  const { code, said } = await leaves(path);
+  expect([code, said]).toEqual([0, expect.stringContaining("the owner's relay was told")]);
+  expect(relay.reports).toMatchObject([{ left: { journal: { seq: 2 } } }]);
+  expect(readdirSync(path).toSorted()).toEqual(["lock.db", "state.db"]);
+  expect(keys.some((key) => holds(path, key))).toBe(false);
+  const state = State.open(path);
+  expect([isBound(state), readLeftOwner(state, acme.id)?.keyState.tenant]).toEqual([false, acme.id]);
+  state.close();
+});
+
+it.each([
+  ["as they are here", ""],
+  ["otherwise", "ALTER TABLE owner RENAME TO owners"],
+])("takes the keys out of a state that it cannot read, whose tables are %s", async (_what, sql) => {
+  const { acme, relay, path, keys } = await bound();
+  const newer = Buffer.from("the newer version's own key");
+  moveOn(path, { key: newer, sql });
+  writeFileSync(join(path, "network.json"), '{"version":1,"proxy":"http://u:secret@proxy:3128"}');
+  const { code, said } = await leaves(path);
+  expect([code, said]).toEqual([0, expect.stringContaining("nobody was told: the state is a newer agent's")]);
+  expect(relay.logins).toEqual([]);
+  expect(readdirSync(path).toSorted()).toEqual(["lock.db", "state.db"]);
+  expect([...keys, newer].some((key) => holds(path, key))).toBe(false);
+  const db = new DatabaseSync(join(path, "state.db"));
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  db.close();
+  const state = State.view(path);
+  if (state === undefined) throw new Error("no state");
+  expect(readJournal(state, 2).map(({ entry }) => JSON.parse(entry))).toMatchObject([{ type: "bound" }]);
+  expect(() => verifyJournal(state)).not.toThrow();
+  expect(readLeftOwner(state, acme.id)?.keyState.tenant).toBe(sql === "" ? acme.id : undefined);
+  expect(readTombstones(state).size).toBe(0);
+  state.close();
+});
