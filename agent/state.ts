@@ -125,8 +125,8 @@ function prepared(db: DatabaseSync, { path, beforeUpgrade }: Opened): DatabaseSy
   );
   // On macOS a sync reaches the disk's own cache only, and the disk itself by this; elsewhere it says nothing.
   db.exec("PRAGMA fullfsync = ON");
-  // What is deleted, a former identity's key above all, is overwritten with the page that it was on.
-  db.exec("PRAGMA secure_delete = FAST");
+  // What is deleted, a former identity's key above all, is overwritten: with FAST not on pages that a long row no longer needs.
+  db.exec("PRAGMA secure_delete = ON");
   const version = schemaVersionOf(db);
   if (version > SCHEMA_VERSION)
     throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);

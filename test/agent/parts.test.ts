@@ -1,5 +1,5 @@
 // The agent's small parts, each by itself.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -7,11 +7,13 @@ import { backoffMs } from "../../agent/backoff.ts";
 import { append, verifyJournal } from "../../agent/journal.ts";
 import { BACKOFF_CAP_MS, MAX_JOURNALED_REFUSALS_PER_MINUTE } from "../../agent/limits.ts";
 import { lockState } from "../../agent/lock.ts";
+import { bytesOf } from "../../agent/row.ts";
 import { RefusalMeter } from "../../agent/refusal-meter.ts";
 import { KeptOutput } from "../../agent/run/kept-output.ts";
 import { State } from "../../agent/state.ts";
 import { concat } from "../../protocol/bytes.ts";
-import { folder, openState } from "./bound.ts";
+import { Tenant } from "../cast/tenant.ts";
+import { bindTo, folder, openState } from "./bound.ts";
 import { canMount, smallDisk } from "./small-disk.ts";
 
 describe("kept output", () => {
@@ -98,4 +100,19 @@ it("changes nothing when a transaction fails in the middle", () => {
 
 it("says that a state folder cannot be made, and where", () => {
   expect(() => State.open("/proc/no/such/folder")).toThrow(expect.objectContaining({ code: "state-unwritable" }));
+});
+
+it("overwrites a key that is deleted, wherever it stood in a row that is longer than a page", () => {
+  const relays = Array.from({ length: 6 }, (_, at) => `ws://127.0.0.1:9/${at}${"x".repeat(80)}`);
+  for (const bytes of [0, 1_000, 2_000, 4_000, 8_000]) {
+    const path = join(folder(), "state");
+    const state = State.open(path);
+    bindTo(state, new Tenant(), { deployment: { relays } });
+    const seed = bytesOf(state.get("SELECT seed FROM owner") ?? {}, "seed");
+    state.run("UPDATE owner SET key_state = key_state || ?", " ".repeat(bytes));
+    state.run("UPDATE owner SET name = 'longer than before'");
+    state.run("DELETE FROM owner");
+    state.close();
+    expect([bytes, readFileSync(join(path, "state.db")).includes(seed)]).toEqual([bytes, false]);
+  }
 });
