@@ -36,6 +36,7 @@ import {
 } from "./owner.ts";
 import { forgetRefusedPackage, keepRefusedPackage } from "./refused-package.ts";
 import type { State } from "./state.ts";
+import { dropCopies } from "./state-copy.ts";
 
 export type BindOptions = {
   readonly state: State;
@@ -52,10 +53,16 @@ const CHANGED = {
   waiting: { type: "cancelled", by: "owner-change" },
 } as const;
 
-/** Binds, updates or keeps, and says which. Throws the refusal that forbids it; then nothing has changed but the journal. */
+/**
+ * Binds, updates or keeps, and says which. Throws the refusal that forbids it; then nothing has changed but the journal. Throws
+ * `state-newer` where a version on trial came in between.
+ */
 export function bind(offered: DeploymentPackage, options: BindOptions): BindingDecision {
   const { state, consent, now } = options;
   return state.write("bind", () => {
+    state.checkTables();
+    // Nobody changes the tables while we write: a copy from before that leads nowhere must not bring an owner back.
+    dropCopies(state.folder);
     const before = readOwner(state);
     const left = readLeftOwner(state, offered.state.tenant);
     const decision = decideBinding({

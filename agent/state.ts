@@ -11,11 +11,13 @@ import { SCHEMA_STEPS, SCHEMA_VERSION } from "./schema.ts";
 export type Observe = (point: string) => void;
 
 export class State {
+  readonly folder: string;
   readonly #db: DatabaseSync;
   readonly #observe: Observe;
   readonly #statements = new Map<string, StatementSync>();
 
-  private constructor(db: DatabaseSync, observe: Observe) {
+  private constructor(folder: string, { db, observe }: { readonly db: DatabaseSync; readonly observe: Observe }) {
+    this.folder = folder;
     this.#db = db;
     this.#observe = observe;
   }
@@ -26,7 +28,8 @@ export class State {
    */
   static open(folder: string, observe: Observe = () => undefined, beforeUpgrade: () => void = () => undefined): State {
     makeStateFolder(folder);
-    return unlessUnwritable(folder, () => new State(openDatabase(join(folder, "state.db"), beforeUpgrade), observe));
+    const db = unlessUnwritable(folder, () => openDatabase(join(folder, "state.db"), beforeUpgrade));
+    return new State(folder, { db, observe });
   }
 
   /** Opens the state to look at it beside a running daemon. `undefined` where there is none or it may not be read. */
@@ -34,7 +37,7 @@ export class State {
     try {
       const db = new DatabaseSync(join(folder, "state.db"), { readOnly: true, timeout: DATABASE_WAIT_MS });
       db.exec("PRAGMA trusted_schema = OFF");
-      return schemaVersionOf(db) === SCHEMA_VERSION ? new State(db, () => undefined) : undefined;
+      return schemaVersionOf(db) === SCHEMA_VERSION ? new State(folder, { db, observe: () => undefined }) : undefined;
     } catch (error) {
       if (isSqliteError(error)) return undefined;
       throw error;
@@ -66,6 +69,11 @@ export class State {
     } finally {
       this.#db.exec("PRAGMA synchronous = FULL");
     }
+  }
+
+  /** Throws `state-newer` where another version has changed the tables since this was opened. */
+  checkTables(): void {
+    checkVersion(schemaVersionOf(this.#db));
   }
 
   run(sql: string, ...values: SQLInputValue[]): void {
@@ -128,11 +136,15 @@ function prepared(db: DatabaseSync, { path, beforeUpgrade }: Opened): DatabaseSy
   // What is deleted, a former identity's key above all, is overwritten: with FAST not on pages that a long row no longer needs.
   db.exec("PRAGMA secure_delete = ON");
   const version = schemaVersionOf(db);
-  if (version > SCHEMA_VERSION)
-    throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);
+  checkVersion(version);
   if (version < SCHEMA_VERSION) bringUpToDate(db, beforeUpgrade);
   for (const file of [path, `${path}-wal`, `${path}-shm`]) keepPrivate(file, process.platform);
   return db;
+}
+
+function checkVersion(version: number): void {
+  if (version > SCHEMA_VERSION)
+    throw new AgentFault("state-newer", `version ${version}, this agent knows ${SCHEMA_VERSION}`);
 }
 
 /** In one transaction, from the version as it is there: `bind` and `run` may come to an older state at once. */

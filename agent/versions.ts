@@ -161,10 +161,14 @@ function dropOvertaken(versions: Versions): void {
   for (const name of ["current", "back", "starts"]) remove(versions, name);
 }
 
-/** Throws `update-on-trial` where an update is being tried: until it is decided, nothing but it may change the state. */
+/**
+ * Throws `update-on-trial` where an update is being tried: until it is decided, nothing but it may change the state. One that the package
+ * has overtaken will not be tried.
+ */
 export function refuseOnTrial(versions: Versions): void {
-  const { trial } = seeVersions(versions);
-  if (trial !== undefined) throw new AgentFault("update-on-trial", `version ${trial.version}`);
+  const { packaged, trial } = seeVersions(versions);
+  if (trial !== undefined && (packaged === undefined || isNewer(trial.version, packaged)))
+    throw new AgentFault("update-on-trial", `version ${trial.version}`);
 }
 
 /** What the folder of versions says. Nothing of it where others than the owner of PROGRAM may write there. */
