@@ -1,5 +1,5 @@
 // The starter, under each shell that may be a device's /bin/sh: which version it picks, and what it does with one that fails.
-import { chmodSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
@@ -84,6 +84,15 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(" ") })))("under 
   ])("gives up a trial that holds %s, and starts what it has", (_what, text) => {
     const { on, ran } = started((one) => one.write("trial", text));
     expect([ran, on.read("trial")]).toEqual([PACKAGED, undefined]);
+  });
+
+  it("starts what it has where a trial can neither be read nor moved away", () => {
+    const { on, ran, said } = started((one) => {
+      one.write("failed", "0.0.9 3\n");
+      mkdirSync(join(one.versions, "trial"));
+    });
+    expect([ran, on.read("failed")]).toEqual([PACKAGED, "0.0.9 3\n"]);
+    expect(said.match(/is not to be read/g)).toHaveLength(1);
   });
 
   it("takes a trial for proved where the proof was cut off after its decisive step", () => {
