@@ -1,8 +1,10 @@
 // The starter, under each shell that may be a device's /bin/sh: which version it picks, and what it does with one that fails.
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
+import { findProgram } from "../../agent/run/ask-program.ts";
+import { folder } from "./bound.ts";
 import { type Conduct, InstalledVersions, PACKAGED } from "./installed-versions.ts";
 
 const SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]].filter(
@@ -162,5 +164,21 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(" ") })))("under 
       harm(one);
     });
     expect([ran, said]).toEqual([PACKAGED, expect.stringContaining("no update is used")]);
+  });
+
+  it("runs no program that somebody put into the search path", () => {
+    const on = new InstalledVersions();
+    on.place("0.2.0");
+    on.write("current", "0.2.0\n");
+    const path = folder();
+    for (const name of ["dirname", "find", "head", "ls", "tr"])
+      writeFileSync(join(path, name), `#!/bin/sh\ntouch ${path}/ran-$(basename "$0")\n`, { mode: 0o755 });
+    const { PATH = "" } = process.env;
+    const [program = "", ...first] = shell.map((word, at) =>
+      at === 0 ? (findProgram(word, PATH.split(":")) ?? word) : word,
+    );
+    const words = [...first, join(on.program, "start"), "status"];
+    const { stdout } = spawnSync(program, words, { encoding: "utf8", env: { PATH: `${path}:${PATH}` } });
+    expect([stdout.trim(), readdirSync(path).filter((name) => name.startsWith("ran-"))]).toEqual(["0.2.0", []]);
   });
 });
