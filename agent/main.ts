@@ -149,7 +149,9 @@ async function run(
   using supervisor = openSupervisor(address);
   const restart = () => stopping.request();
   const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, restart, log });
-  await countedStart(ownVersions(), () => superviseRun(serve, { supervisor, stopping: stopping.signal, paths }));
+  await countedStart({ versions: ownVersions(), log }, () =>
+    superviseRun(serve, { supervisor, stopping: stopping.signal, paths }),
+  );
 }
 
 /** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */

@@ -10,16 +10,29 @@ import { cleanUp, forgetStarts, seeVersions, type Versions } from "./versions.ts
  * Serves, as a start that the starter counted: after a minute, or an end in order, the count begins anew. An end in order is also
  * the agent's own refusal to run here (a full disk, a copied one), of which another version would say the same.
  */
-export async function countedStart(versions: Versions, serve: () => Promise<void>): Promise<void> {
-  const settled = setTimeout(() => forgetStarts(versions), STARTED_MS);
+export async function countedStart(
+  { versions, log }: { readonly versions: Versions; readonly log: Logger },
+  serve: () => Promise<void>,
+): Promise<void> {
+  const forget = () => unlessItCannot("the starter's count stays", log, () => forgetStarts(versions));
+  const settled = setTimeout(forget, STARTED_MS);
   try {
     await serve();
-    forgetStarts(versions);
+    forget();
   } catch (error) {
-    if (error instanceof AgentFault) forgetStarts(versions);
+    if (error instanceof AgentFault) forget();
     throw error;
   } finally {
     clearTimeout(settled);
+  }
+}
+
+/** A folder of versions that takes no change is no reason not to serve. */
+function unlessItCannot(otherwise: string, log: Logger, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    log.warn({ reason: error instanceof Error ? error.message : "" }, otherwise);
   }
 }
 
@@ -31,15 +44,10 @@ export type Settling = {
   readonly now: number;
 };
 
-/** A folder that cannot be tidied is no reason not to serve. */
 export function settleVersions({ state, versions, wasReturned, log, now }: Settling): void {
   const { failed, odd } = seeVersions(versions);
-  if (wasReturned) log.warn({ failed }, "the state is as it was before the version that failed");
+  if (wasReturned) log.warn({ failed }, "the state is as it was before another version changed it");
   for (const reason of odd) log.error({ reason }, "versions are not used");
   journalFailure(state, versions, now);
-  try {
-    cleanUp(versions);
-  } catch (error) {
-    log.warn({ reason: error instanceof Error ? error.message : "" }, "old versions were not removed");
-  }
+  unlessItCannot("old versions were not removed", log, () => cleanUp(versions));
 }
