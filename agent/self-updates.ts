@@ -1,6 +1,4 @@
 // The one update that is being done here: unpacked, put on trial, and answered by whichever version runs afterwards.
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Outcome, refusedOutcome } from "../protocol/outcome.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
@@ -11,7 +9,7 @@ import type { StartedJob } from "./ledger.ts";
 import type { Answer } from "./outbox.ts";
 import type { EndCause, RunEnvironment } from "./run/run-job.ts";
 import { SealedFiles } from "./sealed-files.ts";
-import { askedTrial, beginTrial, makeIncoming, trialOf, type Versions } from "./versions.ts";
+import { askedTrial, beginTrial, makeIncoming, trialOf, withdrawTrial } from "./versions.ts";
 
 //   begun --> unpacked --> on trial --> the process ends --> proved, or failed and the former version runs
 //     |___________________|    a crash before the trial: `lost`, and nothing was changed
@@ -54,7 +52,7 @@ export class SelfUpdates {
       this.#ending.signal.throwIfAborted();
       beginTrial(versions, { version: body.version, job: doing.job });
     } catch (error) {
-      rmSync(incomingOf(versions, body.version), { recursive: true, force: true });
+      withdrawTrial(versions, body.version);
       return answerOf(doing, this.#ended ?? refusedOutcome(refusalOf(error)));
     }
     this.#log.info({ job: doing.job, from: versions.running, to: body.version }, "another version is to be tried");
@@ -128,8 +126,4 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (!(error instanceof Error) || !("syscall" in error)) throw error;
   return refuse(isDiskFull(error) ? "disk-short" : "update-place", error.message.slice(0, 200));
-}
-
-function incomingOf({ folder }: Versions, version: string): string {
-  return join(folder, `${version}.new`);
 }

@@ -101,6 +101,12 @@ export function beginTrial(
   put(versions, "trial", `${version} 0`);
 }
 
+/** Takes back what was begun of that, when it is answered as not done: nothing of this version is tried any more. */
+export function withdrawTrial(versions: Versions, version: string): void {
+  if (seeVersions(versions).trial?.version === version) remove(versions, "trial");
+  cleanUp(versions);
+}
+
 /** Whether this process is the version on trial. */
 export function isOnTrial(versions: Versions): boolean {
   return versions.isUpdated && seeVersions(versions).trial?.version === versions.running;

@@ -90,6 +90,29 @@ describe("an update", () => {
     expect([inVersions(disk, "trial"), inVersions(disk, "failed")]).toEqual(["0.2.0 0", undefined]);
   });
 
+  it.each(["synced", "placed", "asked written", "trial written"])(
+    "is not tried after it was refused, because the disk failed when %s",
+    async (failing) => {
+      const { acme, disk, give, update } = updateScene();
+      const job = update("update");
+      const observe = (point: string) => {
+        if (point === failing)
+          throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO", syscall: "fsync" });
+      };
+      const agent = agentOn(disk, acme, { observe });
+      await agent.jobs.recover();
+      give(agent.jobs, job);
+      await agent.answered();
+      expect(agent.outcomes()).toMatchObject([{ type: "refused", code: "update-place" }]);
+      expect([agent.faults, inVersions(disk, "trial"), inVersions(disk, "0.2.0/node")]).toEqual([
+        [],
+        undefined,
+        undefined,
+      ]);
+      expect(agent.restarted).not.toHaveBeenCalled();
+    },
+  );
+
   it("leaves one answer, and one that is true, wherever the agent is cut off", async () => {
     const { acme, disk, give, update } = updateScene();
     const job = update("update");
