@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, it, onTestFinished } from "vitest";
+import { isExecutable } from "../../agent/run/ask-program.ts";
 import { openDatagrams } from "../../agent/run/libc.ts";
 import { openSupervisor, takeSupervisorAddress } from "../../agent/supervisor.ts";
 import { readMachine } from "../../agent/machine.ts";
@@ -35,8 +36,8 @@ async function listener(address = join(folder(), "notify")) {
   return { address, heard, hears };
 }
 
-function agent(path: string, env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [AGENT, "run", "--state", path], { stdio: "ignore", env });
+function agent(path: string, env: Readonly<Record<string, string>>, flags: readonly string[] = []) {
+  const child = spawn(process.execPath, [...flags, AGENT, "run", "--state", path], { stdio: "ignore", env });
   onTestFinished(() => void child.kill("SIGKILL"));
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   return { child, pid: child.pid ?? 0, ended };
@@ -54,6 +55,25 @@ it("hears from the agent itself that it waits to be bound, that it lives, and th
   expect(new Set(heard.map((message) => message.pid))).toEqual(new Set([pid]));
   expect(heard.filter(({ says }) => says === "READY=1")).toHaveLength(1);
 });
+
+// As root it speaks for the process that started it; from anybody else systemd hears nothing (NotifyAccess=main).
+it.runIf(isExecutable("/usr/bin/systemd-notify") && process.getuid?.() === 0)(
+  "hears all of it by systemd's own program, in the agent's name, from an agent whose Node has no node:ffi",
+  async () => {
+    const { address, heard, hears } = await listener();
+    const path = join(folder(), "state");
+    const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: "3000000" };
+    const { child, pid, ended } = agent(path, env, ["--no-experimental-ffi"]);
+    await hears("READY=1");
+    await hears("STATUS=this device has no owner yet; waiting to be bound");
+    await until(() => heard.filter(({ says }) => says === "WATCHDOG=1").length > 2, "beats");
+    // Its question whether all was read is its own.
+    const said = heard.filter(({ says }) => says !== "BARRIER=1");
+    expect(said.filter((message) => message.pid !== pid)).toEqual([]);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  },
+);
 
 it("hears no beat from an agent that stands still, and beats again once it goes on", async () => {
   const { address, heard, hears } = await listener();
