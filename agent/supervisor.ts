@@ -75,15 +75,15 @@ function oneLine(words: string): string {
   return words.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").slice(0, SERVICE_WORDS_CHARS);
 }
 
-/** Without `node:ffi`: systemd's own program, which as root speaks for the process that started it. */
-function sentBySystemdNotify(socket: string): (message: Uint8Array) => unknown {
+/** Without `node:ffi`: systemd's own program, which as root speaks for the process that started it. One after the other, in their order. */
+export function sentBySystemdNotify(socket: string): (message: Uint8Array) => unknown {
   const path = findProgram("systemd-notify", ["/usr/bin", "/bin"]);
   if (path === undefined) return () => undefined;
-  return (message) =>
-    askProgram({
-      path,
-      args: [new TextDecoder().decode(message)],
-      until: AbortSignal.timeout(ASK_TIME_MS),
-      env: { NOTIFY_SOCKET: socket },
-    });
+  const send = (message: string) =>
+    askProgram({ path, args: [message], until: AbortSignal.timeout(ASK_TIME_MS), env: { NOTIFY_SOCKET: socket } });
+  let before: Promise<unknown> = Promise.resolve();
+  return (message) => {
+    const words = new TextDecoder().decode(message);
+    before = before.then(() => send(words));
+  };
 }

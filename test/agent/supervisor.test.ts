@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { expect, it, onTestFinished } from "vitest";
 import { isExecutable } from "../../agent/run/ask-program.ts";
 import { openDatagrams } from "../../agent/run/libc.ts";
-import { openSupervisor, takeSupervisorAddress } from "../../agent/supervisor.ts";
+import { openSupervisor, sentBySystemdNotify, takeSupervisorAddress } from "../../agent/supervisor.ts";
 import { readMachine } from "../../agent/machine.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { until } from "../e2e/program.ts";
@@ -72,6 +72,19 @@ it.runIf(isExecutable("/usr/bin/systemd-notify") && process.getuid?.() === 0)(
     expect(said.filter((message) => message.pid !== pid)).toEqual([]);
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
+  },
+);
+
+it.runIf(isExecutable("/usr/bin/systemd-notify"))(
+  "hears what is said by systemd's own program in its order",
+  async () => {
+    const { address, heard } = await listener();
+    const send = sentBySystemdNotify(address);
+    const words = Array.from({ length: 12 }, (_, at) => `STATUS=${at}`);
+    for (const word of words) send(Buffer.from(word));
+    const said = () => heard.map(({ says }) => says).filter((line) => line.startsWith("STATUS="));
+    await until(() => said().length === words.length, "all of it");
+    expect(said()).toEqual(words);
   },
 );
 
