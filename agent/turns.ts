@@ -20,11 +20,11 @@ import {
   type PreparedRun,
   signedTurn,
   type TurnTaker,
-  UPDATE_LOCK,
   waitingOf,
 } from "./prepared.ts";
 import { hasOutboxRoom } from "./room.ts";
 import { TurnQueue, type Waiting } from "./turn-queue.ts";
+import { TurnTaking } from "./turn-taking.ts";
 import { wallClock } from "./wall-clock.ts";
 
 export type TurnsOptions = JobsOptions & {
@@ -43,10 +43,9 @@ export type TurnsOptions = JobsOptions & {
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #queue = new TurnQueue();
+  readonly #taking = new TurnTaking(this.#queue);
   readonly #files: JobFiles;
   readonly #placing = new Set<string>();
-  /** An update whose turn has come, in the queue until nothing else is being done. */
-  #alone: string | undefined;
   /** Jobs that have not begun and that somebody watches. */
   readonly #awaited = new Set<string>();
   /** What a stop waits for. */
@@ -140,7 +139,7 @@ export class Turns {
     try {
       for (const job of endings.ofExpired(this.#queue)) this.forget(job);
       while (this.#hasPlace()) {
-        const next = this.#nextTurn();
+        const next = this.#taking.next(now(), { isIdle: this.#doing() === 0 });
         if (next === undefined) break;
         this.#takeTurn(next);
       }
@@ -156,25 +155,11 @@ export class Turns {
   #hasPlace(): boolean {
     const { owned, active, stopping } = this.#options;
     if (stopping.aborted || active.isUpdating) return false;
-    return active.size + this.#placing.size < runningJobs(owned.keyState.policy);
+    return this.#doing() < runningJobs(owned.keyState.policy);
   }
 
-  /** An update goes alone: from when its turn has come nothing begins before it, and it begins when nothing else is being done. */
-  #nextTurn(): Waiting | undefined {
-    const { owned, now, active } = this.#options;
-    const isIdle = active.size + this.#placing.size === 0;
-    const alone = this.#alone !== undefined && this.#queue.has(this.#alone) ? this.#alone : undefined;
-    if (alone !== undefined && !isIdle) return undefined;
-    this.#alone = undefined;
-    if (alone !== undefined) {
-      this.#queue.remove(alone);
-      return waitingTurn(owned.state, alone);
-    }
-    const next = this.#queue.take(now(), () => wallClock(now()));
-    if (next?.lock !== UPDATE_LOCK || isIdle) return next;
-    this.#queue.add(next);
-    this.#alone = next.job;
-    return undefined;
+  #doing(): number {
+    return this.#options.active.size + this.#placing.size;
   }
 
   #takeTurn(turn: Waiting): void {
