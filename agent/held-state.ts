@@ -4,19 +4,31 @@ import { append } from "./journal.ts";
 import { lockState } from "./lock.ts";
 import { textOf } from "./row.ts";
 import { makeStateFolder, State } from "./state.ts";
-import { copyState, dropCopies, returnState } from "./state-copy.ts";
-import { askedTrial, seeVersions, type Versions } from "./versions.ts";
+import { copyState, dropCopies, hasCopy, returnState } from "./state-copy.ts";
+import { askedTrial, dropBack, seeVersions, type Versions } from "./versions.ts";
 
 export type HeldState = Disposable & { readonly state: State; readonly wasReturned: boolean };
 
-/** For a version that serves. Whatever copy there was is gone: from here on jobs may be accepted. Throws as `State.open`, or `state-busy`. */
+/** For a version that serves, once `leaveNoWayBack` was called. Throws as `State.open`, or `state-busy`. */
 export function openToServe(folder: string): HeldState {
   return hold(folder, () => {
     const wasReturned = returnState(folder);
-    const state = State.open(folder);
-    dropCopies(folder);
-    return { state, wasReturned };
+    return { state: State.open(folder), wasReturned };
   });
+}
+
+/**
+ * From here on jobs may be accepted and answers sent: the state before is gone from the disk when this returns, and with it the way to
+ * a version that can read no other.
+ */
+export function leaveNoWayBack(folder: string, versions: Versions): void {
+  closeWayBack(folder, versions);
+  dropCopies(folder);
+}
+
+/** Where this version has changed the tables, the one before it is not to be started any more. */
+export function closeWayBack(folder: string, versions: Versions): void {
+  if (hasCopy(folder, versions.running)) dropBack(versions);
 }
 
 /** For a version on trial, which changes nothing but its tables. Throws as `State.open`, or `state-busy`. */

@@ -5,6 +5,7 @@ import { AgentFault } from "./fault.ts";
 import { type HeldState, openToServe } from "./held-state.ts";
 import { leave, type LeaveOptions, type Leaving, removeFiles } from "./leave.ts";
 import { emptyNewerState } from "./leave-newer.ts";
+import { dropCopies } from "./state-copy.ts";
 
 /**
  * Ends the binding and says in one line who heard of it. A version on trial leaves no trace: where it has changed the tables, the state is
@@ -14,6 +15,8 @@ export async function leaveCommand(options: Omit<LeaveOptions, "state">): Promis
   const { paths } = options;
   if (isMissing(join(paths.state, "state.db"))) return "there is no state here, so there is nothing to leave";
   using held = openUnlessNewer(paths.state);
+  // They have the keys in them, and could bring the owner back.
+  dropCopies(paths.state);
   if (held !== undefined) return SAYS[await leave({ ...options, state: held.state })];
   emptyNewerState(paths.state);
   removeFiles(paths);

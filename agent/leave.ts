@@ -14,7 +14,6 @@ import { forgetNetwork, type Network } from "./network.ts";
 import { type Owner, readOwner } from "./owner.ts";
 import type { Paths } from "./paths.ts";
 import { forgetRefusedPackage } from "./refused-package.ts";
-import { dropCopies } from "./state-copy.ts";
 
 export type LeaveOptions = Omit<IdentityEnd, "now"> & {
   readonly paths: Paths;
@@ -40,9 +39,8 @@ export async function leave(options: LeaveOptions): Promise<Leaving> {
   return leaving;
 }
 
-/** What lies beside the state's own file, copies of it with the keys in them first. */
+/** What lies beside the state's own file. */
 export function removeFiles(paths: Paths): void {
-  dropCopies(paths.state);
   forgetNetwork(paths.state);
   for (const file of [paths.ownerMark, paths.publicStatus]) rmSync(file, { force: true });
   for (const folder of [paths.jobs, paths.files, paths.fetched, paths.placed, paths.running])

@@ -9,7 +9,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { openToServe } from "./held-state.ts";
+import { closeWayBack, leaveNoWayBack, openToServe } from "./held-state.ts";
 import { TRIAL_CONNECT_MS } from "./limits.ts";
 import { readMachine } from "./machine.ts";
 import { type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
@@ -68,6 +68,7 @@ async function main(): Promise<void> {
     case "bind": {
       if (file === undefined) throw new AgentFault("misuse", "bind needs a FILE");
       refuseOnTrial(ownVersions());
+      closeWayBack(paths.state, ownVersions());
       const isInteractive = process.stdin.isTTY && process.stderr.isTTY;
       const { trust, rebind, proxy, ca } = values;
       const { bindCommand } = await import("./commands.ts");
@@ -180,6 +181,7 @@ async function serveState(paths: Paths, { options, supervisor, stopping, restart
   const network = () => withSystemProxy(named(), platform, process.env);
   const daemon = { state, paths, machine, environment, agent: VERSION, inventoryCommand };
   log.info({ agent: VERSION.text, state: paths.state }, "started");
+  leaveNoWayBack(paths.state, versions);
   settleVersions({ state, versions, wasReturned, log, now: now() });
   await runDaemon({ ...daemon, now, random, draw: Math.random, network, supervisor, log }, stopping);
   log.info("stopped");

@@ -8,7 +8,6 @@ import type { Network } from "./network.ts";
 import { isOwnMachine, readOwner } from "./owner.ts";
 import { stayConnected } from "./relay-link.ts";
 import type { State } from "./state.ts";
-import { hasCopy } from "./state-copy.ts";
 import { prove, type Versions } from "./versions.ts";
 
 export type ProveOptions = {
@@ -33,7 +32,7 @@ export async function proveVersion(
 ): Promise<void> {
   using held = openToProve(folder, versions);
   await proveItself(held.state, options, signal);
-  prove(versions, { isWayBack: !hasCopy(folder, versions.running) });
+  prove(versions);
 }
 
 /** Settles once this version has shown that it can serve. Throws `trial-unproved`, `not-bound` or `clone` where it has not. */

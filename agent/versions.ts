@@ -28,7 +28,7 @@ export type VersionsSeen = {
   readonly packaged: string | undefined;
   /** The newest that proved itself. */
   readonly current: string | undefined;
-  /** The one before it, which can still read the state; where there is none, a `current` that fails is tried on. */
+  /** The one before it, as long as that can have a state that it reads; where there is none, a `current` that fails is tried on. */
   readonly back: string | undefined;
   readonly trial: Tried | undefined;
   readonly failed: Tried | undefined;
@@ -112,19 +112,20 @@ export function isOnTrial(versions: Versions): boolean {
   return versions.isUpdated && seeVersions(versions).trial?.version === versions.running;
 }
 
-/**
- * The version on trial has proved itself: from here on it is the one that is started. `isWayBack`: the one before can still read
- * the state. A crash leaves it on trial or proved.
- */
-export function prove(versions: Versions, { isWayBack }: { readonly isWayBack: boolean }): void {
+/** The version on trial has proved itself: from here on it is the one that is started. A crash leaves it on trial or proved. */
+export function prove(versions: Versions): void {
   const { current, packaged } = seeVersions(versions);
   const before = current ?? packaged;
   remove(versions, "starts");
   remove(versions, "failed");
-  if (isWayBack && before !== undefined) put(versions, "back", before);
-  else remove(versions, "back");
+  if (before !== undefined) put(versions, "back", before);
   put(versions, "current", versions.running);
   remove(versions, "trial");
+}
+
+/** The version before can read the state no more. */
+export function dropBack(versions: Versions): void {
+  remove(versions, "back");
 }
 
 /** A version that serves is no version that fails to start: the starter counts anew. */

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
 import { describe, expect, it } from "vitest";
-import { journalFailure, openToProve, openToServe } from "../../agent/held-state.ts";
+import { closeWayBack, journalFailure, leaveNoWayBack, openToProve, openToServe } from "../../agent/held-state.ts";
 import { readJournal } from "../../agent/journal.ts";
 import { DIRECTLY } from "../../agent/network.ts";
 import { proveItself } from "../../agent/prove.ts";
 import { SCHEMA_VERSION } from "../../agent/schema.ts";
 import { State } from "../../agent/state.ts";
 import { copyState, hasCopy } from "../../agent/state-copy.ts";
+import { prove } from "../../agent/versions.ts";
 import { jobFor } from "../cast/job.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, folder, openState, ownerOf } from "./bound.ts";
@@ -155,6 +156,7 @@ describe("the version before one that failed", () => {
     copyState(path, TRIED);
     becomes(path, "UPDATE owner SET name = 'later'");
     using held = openToServe(path);
+    leaveNoWayBack(path, new InstalledVersions().seenBy(PACKAGED));
     expect([held.wasReturned, ownerOf(held.state).name, hasCopy(path, TRIED)]).toEqual([false, "later", false]);
   });
 
@@ -197,10 +199,42 @@ describe("the version before one that failed", () => {
     ]);
   });
 
-  it("never has back what a version that proved itself has left behind", () => {
+  it("never has back what a version that proved itself has left behind, and is no way back from it", () => {
     const path = bound();
     copyState(path, TRIED);
-    openToServe(path)[Symbol.dispose]();
-    expect(hasCopy(path, TRIED)).toBe(false);
+    const on = proved();
+    using _held = openToServe(path);
+    leaveNoWayBack(path, on.seenBy(TRIED));
+    expect([hasCopy(path, TRIED), on.read("back"), on.read("current")]).toEqual([false, undefined, `${TRIED}\n`]);
+  });
+
+  it("has it back where the one that proved itself never came to serve", () => {
+    const path = movedOn();
+    const on = proved();
+    const ran = [1, 2, 3, 4, 5, 6].map(() => on.start(["sh"], "run").ran);
+    expect(ran).toEqual([TRIED, TRIED, TRIED, TRIED, TRIED, PACKAGED]);
+    using held = openToServe(path);
+    expect([held.wasReturned, ownerOf(held.state).generation]).toEqual([true, 1]);
+  });
+
+  it("is no way back any more once the one that proved itself has bound the device anew", () => {
+    const path = bound();
+    const on = proved();
+    closeWayBack(path, on.seenBy(TRIED));
+    expect(on.read("back")).toBe(`${PACKAGED}\n`);
+    copyState(path, TRIED);
+    closeWayBack(path, on.seenBy(PACKAGED));
+    expect(on.read("back")).toBe(`${PACKAGED}\n`);
+    closeWayBack(path, on.seenBy(TRIED));
+    expect(on.read("back")).toBeUndefined();
   });
 });
+
+/** The version that was tried has proved itself, and nothing more. */
+function proved(): InstalledVersions {
+  const on = new InstalledVersions();
+  on.place(TRIED);
+  on.write("trial", `${TRIED} 1\n`);
+  prove(on.seenBy(TRIED));
+  return on;
+}

@@ -39,7 +39,7 @@ describe("an update", () => {
   it("is answered by the new version, once that has proved itself", async () => {
     const { disk, acme } = await onTrial();
     const next = agentOn(disk, acme, { running: "0.2.0" });
-    prove(next.versions, { isWayBack: true });
+    prove(next.versions);
     await next.jobs.recover();
     const again = agentOn(disk, acme, { running: "0.2.0" });
     await again.jobs.recover();
@@ -127,7 +127,7 @@ describe("an update", () => {
     for (const { point, at } of cuts.filter(({ point: name }) => name.startsWith("after") || !name.includes("job"))) {
       const isTried = inVersions(at, "trial") !== undefined;
       const next = agentOn(at, acme, { running: isTried ? "0.2.0" : "0.1.0" });
-      if (isTried) prove(next.versions, { isWayBack: true });
+      if (isTried) prove(next.versions);
       await next.jobs.recover();
       const isWaiting = point === "after accept job";
       if (isWaiting) await next.handedOver();
@@ -239,7 +239,7 @@ describe("an update's turn", () => {
     const { disk, acme, give, update } = await onTrial();
     const second = update("second");
     const next = agentOn(disk, acme, { running: "0.2.0" });
-    prove(next.versions, { isWayBack: true });
+    prove(next.versions);
     await next.jobs.recover();
     give(next.jobs, second);
     expect(next.outcomes()).toMatchObject([{ type: "updated" }, { type: "refused", code: "update-older" }]);

@@ -67,7 +67,7 @@ describe("a version that is brought", () => {
       on.write("current", "0.1.5\n");
       on.place("0.2.0");
       on.write("trial", "0.2.0 1\n");
-      isDone = cutAfter(steps, on.seenBy("0.2.0"), (versions) => prove(versions, { isWayBack: true }));
+      isDone = cutAfter(steps, on.seenBy("0.2.0"), (versions) => prove(versions));
       expect([steps, on.start(SH, "run").ran, on.read("trial"), on.read("failed")]).toEqual([
         steps,
         "0.2.0",
@@ -101,7 +101,7 @@ describe("what became of a trial", () => {
     const on = new InstalledVersions();
     const seen = on.seenBy(PACKAGED);
     bring(on, "0.2.0", "job-a")(seen);
-    prove(on.seenBy("0.2.0"), { isWayBack: true });
+    prove(on.seenBy("0.2.0"));
     expect([trialOf(seen, "job-a"), on.read("back")]).toEqual([{ type: "proved" }, `${PACKAGED}\n`]);
   });
 

@@ -31,6 +31,10 @@ export const VARIANTS = {
     "prove.ts": [["await proveItself(held", "process.kill(process.pid, 9); await proveItself(held"]],
   },
   "never serves": main("await countedStart(", "process.kill(process.pid, 9); await countedStart("),
+  "ends before it serves, with more tables": {
+    ...MORE_TABLES,
+    ...main("leaveNoWayBack(paths.state, versions);", "process.kill(process.pid, 9);"),
+  },
 } as const satisfies Readonly<Record<string, Changes>>;
 
 export type Variant = keyof typeof VARIANTS;

@@ -159,14 +159,17 @@ describe("a version that", () => {
     expect(machine.run("keybound-agent doctor").stdout).toContain(`${TRIED} failed after 3 tries`);
   });
 
-  it("proves itself and never serves gives way to the one before", async () => {
-    const one = await device();
-    bring(one.machine, "never serves");
-    restart(one.machine);
-    await one.machine.comesTrue(`test -e ${PROGRAM}/versions/failed`);
-    await isAsBefore(one);
-    expect(ranBy(one.machine)).toBe(`${PROGRAM}/node`);
-  });
+  it.each(["never serves", "ends before it serves, with more tables"] satisfies Variant[])(
+    "proves itself and %s gives way to the one before",
+    async (variant) => {
+      const one = await device();
+      bring(one.machine, variant);
+      restart(one.machine);
+      await one.machine.comesTrue(`test -e ${PROGRAM}/versions/failed`);
+      await isAsBefore(one);
+      expect(ranBy(one.machine)).toBe(`${PROGRAM}/node`);
+    },
+  );
 
   it.each(["kill -9", "the machine's death"])(
     "is cut off by %s in the middle of its trial is counted, and given up",
