@@ -213,11 +213,11 @@ function triedIn(found: readonly string[] | undefined): Tried | undefined {
 
 const words = ({ folder }: Versions, name: string) => readWords(join(folder, name));
 
-/** `undefined` where there is no such file. One that is too long, or cannot be read, has no words. */
+/** `undefined` where there is no such file. One that is too long, is no file (of a pipe there is no end), or cannot be read, has no words. */
 function readWords(path: string): readonly string[] | undefined {
   try {
-    const { size } = lstatSync(path);
-    return size > MAX_VERSION_TEXT_BYTES ? [] : readFileSync(path, "utf8").trim().split(/\s+/);
+    const found = lstatSync(path);
+    return !found.isFile() || found.size > MAX_VERSION_TEXT_BYTES ? [] : readFileSync(path, "utf8").trim().split(/\s+/);
   } catch (error) {
     return isAbsent(error) ? undefined : [];
   }

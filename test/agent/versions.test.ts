@@ -1,4 +1,5 @@
 // Versions on the disk: whatever step of bringing or proving one is cut off, the starter has a version that works.
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -174,6 +175,17 @@ it("says what it cannot read, and reads no long file", () => {
   ]);
   writeFileSync(join(on.program, "version"), readFileSync(join(on.program, "start")));
   expect(seeVersions(on.seenBy(PACKAGED)).packaged).toBeUndefined();
+});
+
+it("waits for no end of what is no file", () => {
+  const on = new InstalledVersions();
+  on.place("0.2.0");
+  execFileSync("mkfifo", [join(on.versions, "current")]);
+  const from = (name: string) => JSON.stringify(join(import.meta.dirname, "../../agent", name));
+  const script = `import { seeVersions, versionsOf } from ${from("versions.ts")};
+    console.log(seeVersions(versionsOf(${JSON.stringify(join(on.program, "x.cjs"))}, { platform: "linux" })).odd.length)`;
+  const words = ["--input-type=module", "-e", script];
+  expect(execFileSync(process.execPath, words, { encoding: "utf8", timeout: 10_000 })).toBe("1\n");
 });
 
 it.each([
