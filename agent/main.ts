@@ -173,7 +173,9 @@ async function serveState(paths: Paths, { options, supervisor, stopping, restart
   const { platform } = process;
   const launcher = besideProgram(LAUNCHER);
   const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-  const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, restart };
+  // On the others nothing says so; there it is launchd or the service host that starts an installed agent.
+  const isStartedAgain = platform !== "linux" || supervisor.isThere;
+  const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, isStartedAgain, restart };
   const environment = { ...runEnvironment(paths), containment, self };
   const named = () => networkOf(paths.state, process.env, options);
   // What was typed wrongly is said at once.

@@ -11,6 +11,8 @@ export type SelfUpdate = {
   /** What is built for this machine, such as `linux-x64`; `undefined` where nothing is. */
   readonly platform: Platform | undefined;
   readonly versions: Versions;
+  /** Whether somebody starts this agent again when it has ended; otherwise an update would be its last act. */
+  readonly isStartedAgain: boolean;
   /** Ends this process in good order, so that its starter begins anew. */
   readonly restart: () => void;
 };
@@ -27,8 +29,9 @@ export function builtPlatform({
 }
 
 /** Throws what `judgeUpdate` throws, and `update-place` where this agent cannot be replaced by itself. */
-export function checkUpdate(body: UpdateBody, { keys, platform, versions }: SelfUpdate): void {
+export function checkUpdate(body: UpdateBody, { keys, platform, versions, isStartedAgain }: SelfUpdate): void {
   judgeUpdate(body, { keys, platform, running: versions.running });
+  if (!isStartedAgain) throw refuse("update-place", "no service manager starts this agent again when it has ended");
   const able = canUpdate(versions);
   if (!able.can) throw refuse("update-place", able.why);
 }

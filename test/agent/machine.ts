@@ -23,6 +23,7 @@ const SELF: SelfUpdate = {
   keys: new Map(),
   platform: "linux-x64",
   versions: versionsOf("/nonexistent/keybound-agent.cjs", { platform: process.platform }),
+  isStartedAgain: true,
   restart: () => {
     throw new Error("internal error: nothing restarts a test");
   },

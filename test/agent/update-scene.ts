@@ -75,6 +75,7 @@ export function agentOn(
     keys: pinnedOf(releaseSigner()),
     platform: "linux-x64",
     versions,
+    isStartedAgain: true,
     restart: restarted,
     ...self,
   };

@@ -176,6 +176,16 @@ describe("what is no update for this device is refused, and nothing is touched",
     expect(agent.outcomes()).toMatchObject([{ type: "refused", code: "update-place" }]);
   });
 
+  it("where nobody starts the agent again, as in a container, with update-place", async () => {
+    const { acme, disk, give, update } = updateScene();
+    const job = update("update");
+    const agent = agentOn(disk, acme, { self: { isStartedAgain: false } });
+    await agent.jobs.recover();
+    give(agent.jobs, job);
+    expect(agent.outcomes()).toMatchObject([{ type: "refused", code: "update-place" }]);
+    expect(inVersions(disk, "trial")).toBeUndefined();
+  });
+
   it("of an archive that holds something else, and other jobs go on", async () => {
     const { acme, disk, device, give, update } = updateScene({ archive: contentOf(70_000) });
     const job = update("update");

@@ -47,6 +47,8 @@ class Service {
     const child = spawn(join(this.program, "start"), ["run", "--state", this.state], {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
+      // By this the agent knows that it will be started again; what it says there, nobody hears.
+      env: { ...process.env, NOTIFY_SOCKET: path("nobody") },
     });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
