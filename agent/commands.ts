@@ -14,7 +14,7 @@ import { type Environment, keepNetwork, type NetworkOptions, networkOf, withSyst
 import { proxyWords } from "../protocol/proxy-choice.ts";
 import type { Paths } from "./paths.ts";
 import { type Status, statusOf, writePublicStatus } from "./public-status.ts";
-import { State } from "./state.ts";
+import { makeStateFolder, State } from "./state.ts";
 import { journalWords, statusWords } from "./words.ts";
 
 export type BindCommand = Omit<BindOptions, "state" | "consent"> & {
@@ -149,7 +149,7 @@ export async function networkCommand({
   change: NetworkOptions;
 }): Promise<string> {
   if (change.proxy !== undefined || change.ca !== undefined) {
-    State.open(paths.state).close();
+    makeStateFolder(paths.state);
     keepNetwork(paths.state, change);
   }
   const { proxy, ca } = await withSystemProxy(networkOf(paths.state, env), platform, env);

@@ -8,6 +8,7 @@ import { DIRECTLY, keepNetwork, type Network, networkOf } from "../../agent/netw
 import { openLog } from "../../agent/log.ts";
 import { RelayConnection } from "../../agent/relay-connection.ts";
 import { lineTo } from "../../agent/relay-line.ts";
+import { SCHEMA_VERSION } from "../../agent/schema.ts";
 import { stayConnected } from "../../agent/relay-link.ts";
 import { proxyWords } from "../../protocol/proxy-choice.ts";
 import { selfSigned } from "../cast/certificate.ts";
@@ -302,6 +303,13 @@ describe("as real processes", () => {
     await running.says(/could not connect/);
     expect(await agent.command("network", "--proxy", proxy.url, "--ca", ca)).toMatchObject({ code: 0 });
     await running.says(/"connected"/);
+  });
+
+  test("a proxy can be set while a version on trial has moved the state on: it may be what that waits for", async () => {
+    const agent = new AgentProcess();
+    agent.state.run(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+    expect(await agent.command("network", "--proxy", "http://proxy:3128")).toMatchObject({ code: 0 });
+    expect((await agent.command("network")).stdout).toContain("http://proxy:3128");
   });
 
   test("an authority that the system has is believed", async () => {
