@@ -37,7 +37,7 @@ const SUMS = "SHA256SUMS";
 const MAX_SUMS_BYTES = MAX_UPDATE_FILES * (64 + 2 + 64 + 1);
 
 /**
- * Its files, in a folder that `makeFolder` makes and answers once the archive has been checked; not synced. Throws `file-digest`,
+ * Its files, in a folder that `makeFolder` makes and answers once the archive has been checked; their names are not synced. Throws `file-digest`,
  * `update-archive` or `disk-short`.
  */
 export async function unpackUpdate(packed: Packed, { disk, makeFolder }: Room): Promise<void> {
@@ -142,7 +142,11 @@ class Writer implements AsyncDisposable {
     } else if (event.type === "bytes") {
       if (this.#file === undefined) throw new Error("internal error: bytes of no file");
       for (let at = 0; at < event.bytes.length; ) at += (await this.#file.write(event.bytes, at)).bytesWritten;
-    } else await this[Symbol.asyncDispose]();
+    } else {
+      // Here it holds nothing up; what a slow disk had to take at once before the trial would.
+      await this.#file?.sync();
+      await this[Symbol.asyncDispose]();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
