@@ -6,7 +6,7 @@ import type { Machine } from "../machine.ts";
 import { type Environment, type Network, networkOf, networkOfEnvironment, withSystemProxy } from "../network.ts";
 import { readOwner } from "../owner.ts";
 import type { Paths } from "../paths.ts";
-import type { Versions } from "../versions.ts";
+import { seeVersions, type Versions } from "../versions.ts";
 import { diskFinding, permissionFindings } from "./file-findings.ts";
 import { failed, type Finding } from "./finding.ts";
 import { findDaemon } from "./find-daemon.ts";
@@ -63,8 +63,10 @@ type StateFindings = {
   readonly isSeen: boolean;
 };
 
-function lookAtState({ paths, machine, now }: DoctorOptions): StateFindings {
+function lookAtState({ paths, machine, versions, now }: DoctorOptions): StateFindings {
   const viewed = viewState(paths.state);
+  if (viewed.type === "odd" && seeVersions(versions).trial !== undefined)
+    return { findings: UNSEEN.tried, relays: publicRelays(paths.publicStatus), isSeen: true };
   if (viewed.type !== "open") return unseen(viewed, paths);
   const { state } = viewed;
   try {

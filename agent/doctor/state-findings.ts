@@ -21,6 +21,13 @@ export const UNSEEN = {
   unreadable: [
     warning("binding", "the state cannot be read by this user, so half of the checks are left out", AS_ROOT),
   ],
+  tried: [
+    warning(
+      "binding",
+      "the state is with the version that is on trial, so half of the checks are left out",
+      "wait until that is decided, half an hour at the most: what it changed is put back where it fails",
+    ),
+  ],
   odd: [failed("binding", "the state is of another version of the agent, or damaged", REINSTALL)],
 } as const;
 

@@ -1,7 +1,7 @@
 // The doctor on real states, beside real processes: what it finds, what it says to do, and what it never tells.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -21,6 +21,7 @@ import { Program, until } from "../e2e/program.ts";
 import { House } from "../relay/house.ts";
 import { AgentProcess, outcomeOf, systemClock } from "./agent-process.ts";
 import { bindTo } from "./bound.ts";
+import { InstalledVersions } from "./installed-versions.ts";
 import { MACHINE } from "./machine.ts";
 import { SmallProxy } from "./small-proxy.ts";
 import { SmallRelay } from "./small-relay.ts";
@@ -124,6 +125,22 @@ describe("binding and clock", () => {
     const agent = new AgentProcess();
     agent.state.run("PRAGMA user_version = 9999");
     expect((await doctor(agent)).of("binding")[0]?.says).toContain("another version");
+  });
+
+  test("a state that a version on trial has moved on is no damage", () => {
+    const agent = new AgentProcess();
+    agent.state.run("PRAGMA user_version = 9999");
+    const on = new InstalledVersions();
+    on.write("trial", "0.2.0 1\n");
+    const program = join(on.program, "keybound-agent.ts");
+    symlinkSync(join(import.meta.dirname, "../../agent/main.ts"), program);
+    const words = [program, "doctor", "--json", "--state", agent.path];
+    const { findings } = v.parse(
+      Diagnosis,
+      JSON.parse(spawnSync(process.execPath, words, { encoding: "utf8" }).stdout),
+    );
+    expect(findings[0]).toMatchObject({ check: "binding", level: "warning", hint: expect.stringMatching(/^wait/) });
+    expect(findings.filter(({ check }) => check === "version").map(({ level }) => level)).toContain("warning");
   });
 
   test.runIf(process.getuid?.() === 0)("a user who may not read the state still hears what can be seen", async () => {
