@@ -10,21 +10,17 @@ import { isSqliteError } from "./state.ts";
 /** The journal, and what keeps an old package from taking the device back: retired owners, and the key log. */
 const KEPT: readonly string[] = ["journal", "tombstone", "key_entry", "left_owner"];
 
-/** Empties the state in one transaction. Throws `state-busy` or `state-unwritable`. */
+/** Empties the state in one transaction. Throws `state-busy`, or what SQLite does. */
 export function emptyNewerState(folder: string): void {
-  using _held = lockState(folder);
-  const db = new DatabaseSync(join(folder, "state.db"), {
-    timeout: DATABASE_WAIT_MS,
-    enableForeignKeyConstraints: false,
-  });
-  try {
-    db.exec("PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; BEGIN IMMEDIATE");
-    keepLeft(db);
-    for (const table of tablesIn(db).filter((name) => !KEPT.includes(name))) db.exec(`DELETE FROM ${quoted(table)}`);
-    db.exec("COMMIT");
-  } finally {
-    db.close();
-  }
+  using held = new DisposableStack();
+  held.use(lockState(folder));
+  const file = join(folder, "state.db");
+  const db = new DatabaseSync(file, { timeout: DATABASE_WAIT_MS, enableForeignKeyConstraints: false });
+  held.defer(() => db.close());
+  db.exec("PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; BEGIN IMMEDIATE");
+  keepLeft(db);
+  for (const table of tablesIn(db).filter((name) => !KEPT.includes(name))) db.exec(`DELETE FROM ${quoted(table)}`);
+  db.exec("COMMIT");
 }
 
 /** As agent/left-owner.ts does, where the tables are still as they are here. */

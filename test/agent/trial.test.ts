@@ -203,7 +203,7 @@ describe("the version before one that failed", () => {
     const path = bound();
     copyState(path, TRIED);
     const on = proved();
-    using _held = openToServe(path);
+    openToServe(path)[Symbol.dispose]();
     leaveNoWayBack(path, on.seenBy(TRIED));
     expect([hasCopy(path, TRIED), on.read("back"), on.read("current")]).toEqual([false, undefined, `${TRIED}\n`]);
   });

@@ -181,8 +181,8 @@ it("waits for no end of what is no file", () => {
   const on = new InstalledVersions();
   on.place("0.2.0");
   execFileSync("mkfifo", [join(on.versions, "current")]);
-  const from = (name: string) => JSON.stringify(join(import.meta.dirname, "../../agent", name));
-  const script = `import { seeVersions, versionsOf } from ${from("versions.ts")};
+  const from = JSON.stringify(join(import.meta.dirname, "../../agent/versions.ts"));
+  const script = `import { seeVersions, versionsOf } from ${from};
     console.log(seeVersions(versionsOf(${JSON.stringify(join(on.program, "x.cjs"))}, { platform: "linux" })).odd.length)`;
   const words = ["--input-type=module", "-e", script];
   expect(execFileSync(process.execPath, words, { encoding: "utf8", timeout: 10_000 })).toBe("1\n");
