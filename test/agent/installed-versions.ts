@@ -22,6 +22,8 @@ const PROVING: Readonly<Record<Conduct, string>> = {
 export class InstalledVersions {
   readonly program = join(folder(), "agent");
   readonly versions = join(this.program, "versions");
+  /** For the starter, beside the test's own. */
+  env: Readonly<Record<string, string>> = {};
 
   constructor() {
     mkdirSync(this.program);
@@ -64,7 +66,8 @@ export class InstalledVersions {
   start(shell: readonly string[], ...args: readonly string[]): { readonly ran: string; readonly said: string } {
     const [program = "", ...first] = shell;
     const words = [...first, join(this.program, "start"), ...args];
-    const { stdout, stderr } = spawnSync(program, words, { encoding: "utf8", timeout: 50_000 });
+    const env = { ...process.env, ...this.env };
+    const { stdout, stderr } = spawnSync(program, words, { encoding: "utf8", timeout: 50_000, env });
     return { ran: stdout.trim(), said: stderr };
   }
 

@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync }
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { findProgram } from "../../agent/run/ask-program.ts";
+import { findProgram, isExecutable } from "../../agent/run/ask-program.ts";
 import { folder } from "./bound.ts";
+import { listener } from "./notify-listener.ts";
 import { type Conduct, InstalledVersions, PACKAGED } from "./installed-versions.ts";
 
 const SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]].filter(
@@ -130,6 +131,23 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(" ") })))("under 
     });
     expect([ran, said]).toEqual([PACKAGED, expect.stringContaining("version 0.2.0 is damaged")]);
   });
+
+  it.runIf(isExecutable("/usr/bin/systemd-notify"))(
+    "asks systemd for as much time as it takes to look for one that is whole",
+    async () => {
+      const { address, hears } = await listener();
+      const on = new InstalledVersions();
+      for (const [name, version] of Object.entries({ current: "0.2.0", back: "0.1.5" })) {
+        on.place(version);
+        on.write(name, `${version}\n`);
+        writeFileSync(join(on.versions, version, "node"), "#!/bin/sh\nwhile :; do :; done\n");
+      }
+      on.env = { NOTIFY_SOCKET: address };
+      expect(on.start(shell, "run").ran).toBe(PACKAGED);
+      await hears("EXTEND_TIMEOUT_USEC=61000000\nSTATUS=version 0.2.0 is damaged");
+      await hears("EXTEND_TIMEOUT_USEC=61000000\nSTATUS=version 0.1.5 is damaged");
+    },
+  );
 
   it("gives the place of a version that never serves to the one before, after five starts", () => {
     const { on } = started((one) => {

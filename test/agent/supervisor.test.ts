@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { expect, it, onTestFinished } from "vitest";
 import { isExecutable } from "../../agent/run/ask-program.ts";
 import { openDatagrams } from "../../agent/run/libc.ts";
@@ -11,30 +10,9 @@ import { readMachine } from "../../agent/machine.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { until } from "../e2e/program.ts";
 import { bindTo, folder, openState } from "./bound.ts";
+import { listener } from "./notify-listener.ts";
 
 const AGENT = join(import.meta.dirname, "../../agent/main.ts");
-const LISTENER = join(import.meta.dirname, "notify-listener.py");
-
-type Heard = { readonly pid: number; readonly says: string };
-
-async function listener(address = join(folder(), "notify")) {
-  const heard: Heard[] = [];
-  const child = spawn("/usr/bin/python3", [LISTENER, address], { stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    lines.push(line);
-    if (line.startsWith("{")) heard.push(JSON.parse(line));
-  });
-  await until(() => lines.length > 0, "a listener");
-  const hears = (line: string) =>
-    until(
-      () => heard.some(({ says }) => says === line),
-      line,
-      () => JSON.stringify(heard),
-    );
-  return { address, heard, hears };
-}
 
 function agent(path: string, env: Readonly<Record<string, string>>, flags: readonly string[] = []) {
   const child = spawn(process.execPath, [...flags, AGENT, "run", "--state", path], { stdio: "ignore", env });
