@@ -5,13 +5,17 @@ import { DatabaseSync } from "node:sqlite";
 import { DATABASE_WAIT_MS } from "./limits.ts";
 import { lockState } from "./lock.ts";
 import { textOf } from "./row.ts";
-import { isSqliteError } from "./state.ts";
+import { isSqliteError, unlessUnwritable } from "./state.ts";
 
 /** The journal, and what keeps an old package from taking the device back: retired owners, and the key log. */
 const KEPT: readonly string[] = ["journal", "tombstone", "key_entry", "left_owner"];
 
-/** Empties the state in one transaction. Throws `state-busy`, or what SQLite does. */
+/** Empties the state in one transaction. Throws `state-busy` or `state-unwritable`. */
 export function emptyNewerState(folder: string): void {
+  unlessUnwritable(folder, () => empty(folder));
+}
+
+function empty(folder: string): void {
   using held = new DisposableStack();
   held.use(lockState(folder));
   const file = join(folder, "state.db");

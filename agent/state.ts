@@ -104,7 +104,8 @@ export function makeStateFolder(folder: string): void {
   unlessUnwritable(folder, () => makePrivate(resolve(folder), process.platform));
 }
 
-function unlessUnwritable<T>(folder: string, act: () => T): T {
+/** What the act throws, but for our own faults, as `state-unwritable`. */
+export function unlessUnwritable<T>(folder: string, act: () => T): T {
   try {
     return act();
   } catch (error) {

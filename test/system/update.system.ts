@@ -123,6 +123,16 @@ function hurry(machine: Machine): void {
   machine.does("systemctl daemon-reload");
 }
 
+/** In the middle of its trial. */
+async function hangsWithTheTablesChanged(machine: Machine): Promise<void> {
+  machine.does(`sed -i 's/^trial_s=.*/trial_s=20/' ${PROGRAM}/start`);
+  bring(machine, "crashes after it has changed the tables");
+  const bundle = `${PROGRAM}/versions/${TRIED}/keybound-agent.cjs`;
+  machine.does(`sed -i 's/process.kill(process.pid,9)/process.kill(process.pid,"SIGSTOP")/' ${bundle}`);
+  restart(machine);
+  await machine.comesTrue(`ls /var/lib/keybound/state.db.before-${TRIED}`);
+}
+
 describe("a version that", () => {
   it("hangs is ended by the starter, for which systemd waits however little time a start has", async () => {
     const one = await device();
@@ -171,19 +181,23 @@ describe("a version that", () => {
     },
   );
 
+  it("is on trial, with the tables changed, while the package is removed: the owner is told and the keys go", async () => {
+    const { machine } = await device();
+    await hangsWithTheTablesChanged(machine);
+    expect(machine.does("dpkg -r keybound-agent")).toContain("the owner's relay was told");
+    expect(machine.does("pgrep -f 'keybound-agent[.]cjs' || true")).toBe("");
+    expect(machine.does("ls /var/lib/keybound")).toBe("lock.db\nstate.db");
+    machine.does(dpkg(NOW_VERSION));
+    expect(machine.does("keybound-agent journal --verify")).toMatch(/^the chain holds from entry 1 /);
+    expect(ownerOn(machine)).toMatchObject({ bound: false });
+  });
+
   it.each(["kill -9", "the machine's death"])(
     "is cut off by %s in the middle of its trial is counted, and given up",
     async (how) => {
       const one = await device();
       const { machine } = one;
-      machine.does(`sed -i 's/^trial_s=.*/trial_s=20/' ${PROGRAM}/start`);
-      bring(machine, "crashes after it has changed the tables");
-      // It has changed the tables and hangs there.
-      machine.does(
-        `sed -i 's/process.kill(process.pid,9)/process.kill(process.pid,"SIGSTOP")/' ${PROGRAM}/versions/${TRIED}/keybound-agent.cjs`,
-      );
-      restart(machine);
-      await machine.comesTrue(`ls /var/lib/keybound/state.db.before-${TRIED}`);
+      await hangsWithTheTablesChanged(machine);
       machine.does(`sed -i 's/^trial_s=.*/trial_s=2/' ${PROGRAM}/start`);
       if (how === "kill -9") machine.does("kill -9 $(systemctl show --value -p MainPID keybound-agent)");
       else await machine.restart("kill");
