@@ -1,6 +1,6 @@
 // Uninstalling: one transaction ends the binding and signs a goodbye to the owner; the goodbye is brought to a relay where there
 // is a network; then keys, queue and files are gone, and the journal stays. A crash in between leaves a device that is bound as
-// before, or one that has left and whose next `leave`, or start, does the rest.
+// before, or one that has left: its next `leave` does the rest, and its next start says the goodbye.
 import { rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { signBindingReport } from "../protocol/binding-report.ts";
