@@ -1,19 +1,31 @@
 // `keybound-agent leave`, for uninstallers: under the lock that a running agent holds, without a terminal.
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { AgentFault } from "./fault.ts";
+import { AgentFault, isDiskFull } from "./fault.ts";
 import { type HeldState, openToServe } from "./held-state.ts";
-import { leave, type LeaveOptions, type Leaving, removeFiles } from "./leave.ts";
+import { leave, type LeaveOptions, type Leaving, removeFiles, removeFolders } from "./leave.ts";
 import { emptyNewerState } from "./leave-newer.ts";
 import { dropCopies } from "./state-copy.ts";
 
 /**
  * Ends the binding and says in one line who heard of it. A version on trial leaves no trace: where it has changed the tables, the state is
- * put back first. A folder without a state stays as it is. Throws `state-busy` while an agent runs on it, or `state-unwritable`.
+ * put back first. A folder without a state stays as it is. Throws `state-busy` while an agent runs on it, `disk-full` or `state-unwritable`.
  */
 export async function leaveCommand(options: Omit<LeaveOptions, "state">): Promise<string> {
   const { paths } = options;
   if (isMissing(join(paths.state, "state.db"))) return "there is no state here, so there is nothing to leave";
+  try {
+    return await leaveOnce(options);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    // To delete takes room as well. What the queue brought goes in any case, and is most of what there is.
+    removeFolders(paths);
+    return await leaveOnce(options);
+  }
+}
+
+async function leaveOnce(options: Omit<LeaveOptions, "state">): Promise<string> {
+  const { paths } = options;
   using held = openUnlessNewer(paths.state);
   // They have the keys in them, and could bring the owner back.
   dropCopies(paths.state);

@@ -43,6 +43,11 @@ export async function leave(options: LeaveOptions): Promise<Leaving> {
 export function removeFiles(paths: Paths): void {
   forgetNetwork(paths.state);
   for (const file of [paths.ownerMark, paths.publicStatus]) rmSync(file, { force: true });
+  removeFolders(paths);
+}
+
+/** What jobs brought, left behind and wait for. */
+export function removeFolders(paths: Paths): void {
   for (const folder of [paths.jobs, paths.files, paths.fetched, paths.placed, paths.running])
     rmSync(folder, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 // The agent's state: one SQLite database in a folder that only its owner can read, changed in whole transactions only.
 import { join, resolve } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { AgentFault } from "./fault.ts";
+import { AgentFault, isDiskFull } from "./fault.ts";
 import { DATABASE_WAIT_MS } from "./limits.ts";
 import { keepPrivate, makePrivate } from "./private-folder.ts";
 import { numberOf, type Row } from "./row.ts";
@@ -24,7 +24,7 @@ export class State {
 
   /**
    * Opens the state in this folder, making it where there is none and bringing an older one up to date. `beforeUpgrade` is called
-   * before that, while nobody else can write. Throws `state-unwritable` or `state-newer`.
+   * before that, while nobody else can write. Throws `state-unwritable`, `disk-full` or `state-newer`.
    */
   static open(folder: string, observe: Observe = () => undefined, beforeUpgrade: () => void = () => undefined): State {
     makeStateFolder(folder);
@@ -104,15 +104,14 @@ export function makeStateFolder(folder: string): void {
   unlessUnwritable(folder, () => makePrivate(resolve(folder), process.platform));
 }
 
-/** What the act throws, but for our own faults, as `state-unwritable`. */
+/** What the act throws, but for our own faults, as `disk-full` or `state-unwritable`. */
 export function unlessUnwritable<T>(folder: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
     if (error instanceof AgentFault) throw error;
-    throw new AgentFault("state-unwritable", `${folder}: ${error instanceof Error ? error.message : ""}`, {
-      cause: error,
-    });
+    const code = isDiskFull(diskFault(error)) ? "disk-full" : "state-unwritable";
+    throw new AgentFault(code, `${folder}: ${error instanceof Error ? error.message : ""}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
-// Uninstalling while a newer version is on trial, or after one that is gone: the binding and the keys go all the same.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+// Uninstalling where it is not easy: while a newer version is on trial, or after one that is gone, or on a full disk. The binding and
+// the keys go all the same.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
@@ -15,13 +16,13 @@ import { Tenant } from "../cast/tenant.ts";
 import { Program } from "../e2e/program.ts";
 import { systemClock } from "./agent-process.ts";
 import { bindTo, folder } from "./bound.ts";
+import { canMount, smallDisk } from "./small-disk.ts";
 import { SmallRelay } from "./small-relay.ts";
 
 /** A bound state that nobody has open, and its device's keys. */
-async function bound() {
+async function bound(path = join(folder(), "state")) {
   const acme = new Tenant({ clock: systemClock() });
   const relay = await SmallRelay.open([acme]);
-  const path = join(folder(), "state");
   const state = State.open(path);
   bindTo(state, acme, { deployment: { relays: [relay.url] }, machine: readMachine(0) });
   const row = state.get("SELECT seed, sealing FROM owner") ?? {};
@@ -39,7 +40,7 @@ function moveOn(path: string, { key, sql = "" }: { readonly key: Uint8Array; rea
 
 async function leaves(path: string) {
   const program = new Program("agent", ["leave", "--state", path], {});
-  return { code: await program.ended(), said: program.stdout };
+  return { code: await program.ended(), said: program.stdout + program.stderr };
 }
 
 const holds = (path: string, key: Uint8Array) =>
@@ -83,3 +84,25 @@ it.each([
   expect(readTombstones(state).size).toBe(0);
   state.close();
 });
+
+function fill(folderOnIt: string): void {
+  mkdirSync(folderOnIt, { recursive: true });
+  expect(() => writeFileSync(join(folderOnIt, "fill"), new Uint8Array(4_000_000))).toThrow("ENOSPC");
+}
+
+it.runIf(canMount())(
+  "leaves on a disk that is full of what jobs brought, and says what is wrong where it is full of other things",
+  async () => {
+    const disk = smallDisk(2);
+    const { path, relay } = await bound(join(disk, "state"));
+    fill(join(disk, "others"));
+    expect(await leaves(path)).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/disk-full: [^]*hint: free some space/),
+    });
+    rmSync(join(disk, "others"), { recursive: true });
+    fill(join(path, "fetched"));
+    expect(await leaves(path)).toMatchObject({ code: 0, said: expect.stringContaining("was told") });
+    expect([relay.reports.length, readdirSync(path).toSorted()]).toEqual([1, ["lock.db", "state.db"]]);
+  },
+);
