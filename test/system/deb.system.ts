@@ -324,10 +324,35 @@ describe("removal", () => {
     expect(machine.has("/var/lib/keybound.status.json")).toBe(false);
   });
 
-  it("with a purge leaves nothing, and it can be installed anew", async () => {
+  it("after it, a waiting deployment that is refused fails the installation, as at a first one", async () => {
+    const { machine, tenant } = await installed();
+    machine.does("dpkg -r keybound-agent");
+    const other = await estate.found(`other${count++}`);
+    leave(machine, { ...deploymentOn(machine, { estate, tenant }), KEYBOUND_TRUST: pinOf(other.id) });
+    const { code, stderr } = machine.run(dpkg(NOW_VERSION));
+    expect([code, stderr]).toEqual([1, expect.stringContaining("installed, but not bound by this deployment")]);
+    expect(ownerOn(machine).bound).toBe(false);
+  });
+
+  it("goes on where the agent hangs, and says what stays", async () => {
+    const { machine } = await installed();
+    machine.write("/usr/bin/keybound-agent", "#!/bin/sh\ntrap '' TERM\nsleep 1000\n", 0o755);
+    const { code, stderr } = machine.run("dpkg -r keybound-agent");
+    expect([code, stderr]).toEqual([0, expect.stringContaining("owner and keys stay in /var/lib/keybound")]);
+    expect(machine.has("/usr/libexec/keybound-agent")).toBe(false);
+  });
+
+  it("from a disk that is none of this machine's takes nothing of this machine", async () => {
+    const { machine } = await installed();
+    const disk = "/root/disk/var/lib/keybound";
+    machine.does(`mkdir -p ${disk} && DPKG_ROOT=/root/disk sh /var/lib/dpkg/info/keybound-agent.postrm purge`);
+    expect([machine.has(disk), machine.has("/var/lib/keybound/state.db")]).toEqual([false, true]);
+  });
+
+  it("with a purge leaves nothing, not even a consent that waited, and it can be installed anew", async () => {
     const { machine } = await installed();
     // As a job leaves it that brought files.
-    machine.does("mkdir -m 711 /var/lib/keybound.files");
+    machine.does("mkdir -m 711 /var/lib/keybound.files && touch /etc/keybound/rebind");
     machine.does("dpkg --purge keybound-agent");
     expect(machine.does(TRACES)).toBe("");
     machine.does(dpkg(NOW_VERSION));
