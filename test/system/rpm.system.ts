@@ -45,6 +45,19 @@ describe("the .rpm", () => {
     expect(statSync(join(root, "etc/keybound")).mode & 0o777).toBe(0o700);
     expect(execFileSync(join(root, "usr/libexec/keybound-agent/node"), ["-p", "1 + 1"], { encoding: "utf8" })).toBe(
       "2\n",
+  it("has what its scripts call there before they run, also where a whole system is installed at once", () => {
+    const scripts = ["post", "preun", "postun"];
+    const lines = rpm("-qp", "--qf", "[%{REQUIRENAME} %{REQUIREFLAGS:deptype}\n]", file()).split("\n");
+    const needed = ["coreutils", "findutils", "sed"].flatMap((name) => scripts.map((script) => `${name} ${script}`));
+    expect(needed.filter((one) => !lines.includes(one))).toEqual([]);
+    const order = rpm("-qp", "--qf", "[%{ORDERNAME} %{ORDERFLAGS:deptype}\n]", file()).trim().split("\n");
+    expect(order.toSorted()).toEqual(["systemd post", "systemd postun", "systemd preun"]);
+  });
+
+  it("has its licences also where documents are left out", () => {
+    expect(rpm("-qp", "--licensefiles", file())).toBe("/usr/share/doc/keybound-agent/copyright\n");
+  });
+
     );
   });
 });
