@@ -11,6 +11,7 @@ import {
   FILES,
   fresh as freshMachine,
   installed as installedMachine,
+  layUpdate,
   makePackages,
   NEXT_VERSION,
   NOW_VERSION,
@@ -271,6 +272,16 @@ describe("a downgrade", () => {
     machine.does(dpkg(NEXT_VERSION));
     machine.does(dpkg(NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
     expect(machine.does("dpkg-query -W -f '${Version}' keybound-agent")).toBe(NOW_VERSION);
+  });
+
+  it("that is insisted on ends what an update had brought", async () => {
+    const { machine } = await fresh();
+    machine.does(dpkg(NOW_VERSION));
+    layUpdate(machine);
+    machine.does(dpkg(NOW_VERSION));
+    expect(machine.does("keybound-agent --version")).toBe("keybound-agent 0.2.0");
+    machine.does(dpkg(NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
+    expect(machine.does("keybound-agent --version")).toBe("keybound-agent 0.1.0");
   });
 });
 

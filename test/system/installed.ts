@@ -84,3 +84,11 @@ export const DAMAGE =
   "rm /usr/libexec/keybound-agent/bind-at-install /usr/lib/systemd/system/keybound-agent.service; " +
   "rm /usr/libexec/keybound-agent/node; echo 'throw 1' > /usr/libexec/keybound-agent/keybound-agent.cjs; " +
   "chmod 0777 /usr/bin/keybound-agent";
+
+/** A version that an update would have brought, as far as the starter asks: it says its name. */
+export function layUpdate(machine: Machine): void {
+  const versions = "/usr/libexec/keybound-agent/versions";
+  machine.write(`${versions}/0.2.0/node`, "#!/bin/sh\necho keybound-agent 0.2.0\n", 0o755);
+  machine.write(`${versions}/0.2.0/keybound-agent.cjs`, "", 0o644);
+  machine.write(`${versions}/current`, "0.2.0\n", 0o644);
+}

@@ -7,7 +7,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
 import { Desk, Estate } from "../e2e/estate.ts";
-import { DAMAGE, deploymentOn, FILES, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
+import {
+  DAMAGE,
+  deploymentOn,
+  FILES,
+  layUpdate,
+  makePackages,
+  NEXT_VERSION,
+  NOW_VERSION,
+  type Packages,
+} from "./installed.ts";
 import { Machine } from "./machine.ts";
 
 let estate: Estate;
@@ -36,15 +45,6 @@ describe("the .rpm", () => {
     expect(rpm("-K", file())).toMatch(/digests OK/);
   });
 
-  it("installs into a root of its own, every file with its size, hash, mode and owner", () => {
-    const root = mkdtempSync(join(tmpdir(), "keybound-rpm-root-"));
-    onTestFinished(() => rmSync(root, { recursive: true, force: true }));
-    rpm("--root", root, "--initdb");
-    rpm("--root", root, "-i", "--nodeps", "--noscripts", file());
-    expect(rpm("--root", root, "-V", "--nodeps", "keybound-agent")).toBe("");
-    expect(statSync(join(root, "etc/keybound")).mode & 0o777).toBe(0o700);
-    expect(execFileSync(join(root, "usr/libexec/keybound-agent/node"), ["-p", "1 + 1"], { encoding: "utf8" })).toBe(
-      "2\n",
   it("has what its scripts call there before they run, also where a whole system is installed at once", () => {
     const scripts = ["post", "preun", "postun"];
     const lines = rpm("-qp", "--qf", "[%{REQUIRENAME} %{REQUIREFLAGS:deptype}\n]", file()).split("\n");
@@ -58,6 +58,15 @@ describe("the .rpm", () => {
     expect(rpm("-qp", "--licensefiles", file())).toBe("/usr/share/doc/keybound-agent/copyright\n");
   });
 
+  it("installs into a root of its own, every file with its size, hash, mode and owner", () => {
+    const root = mkdtempSync(join(tmpdir(), "keybound-rpm-root-"));
+    onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+    rpm("--root", root, "--initdb");
+    rpm("--root", root, "-i", "--nodeps", "--noscripts", file());
+    expect(rpm("--root", root, "-V", "--nodeps", "keybound-agent")).toBe("");
+    expect(statSync(join(root, "etc/keybound")).mode & 0o777).toBe(0o700);
+    expect(execFileSync(join(root, "usr/libexec/keybound-agent/node"), ["-p", "1 + 1"], { encoding: "utf8" })).toBe(
+      "2\n",
     );
   });
 });
@@ -120,6 +129,15 @@ describe("rpm", () => {
     });
     const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
     expect(outcome).toEqual({ type: "exited", code: 0 });
+  });
+
+  it("goes back with --oldpackage, and with the word for it ends what an update had brought", async () => {
+    const { machine } = await installed();
+    machine.does(line("-U", NEXT_VERSION));
+    layUpdate(machine);
+    machine.does(line("-U --oldpackage", NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
+    expect(machine.does("rpm -q keybound-agent")).toMatch(new RegExp(`^keybound-agent-${NOW_VERSION}-1\\.\\w+$`));
+    expect(machine.does("keybound-agent --version")).toBe("keybound-agent 0.1.0");
   });
 
   it("mends what was deleted and changed by the same version again, and stays the same device", async () => {
