@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { program } from "./cli.ts";
+import { openSupervisor } from "./supervisor.ts";
 
 const ended = program({
   args: process.argv.slice(2),
@@ -12,6 +13,7 @@ const ended = program({
   log: pino({ base: null }, pino.destination({ dest: 2, sync: true })),
   out: (line) => process.stdout.write(`${line}\n`),
   err: (text) => process.stderr.write(text),
+  supervised: () => openSupervisor(process.env),
   onSignal: (signal, listener) => void process.on(signal, listener),
 });
 

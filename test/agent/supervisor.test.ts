@@ -2,38 +2,16 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { expect, it, onTestFinished } from "vitest";
 import { openDatagrams } from "../../agent/run/libc.ts";
 import { openSupervisor, takeSupervisorAddress } from "../../agent/supervisor.ts";
 import { readMachine } from "../../agent/machine.ts";
 import { Tenant } from "../cast/tenant.ts";
+import { notifyListener } from "../e2e/notify-listener.ts";
 import { until } from "../e2e/program.ts";
 import { bindTo, folder, openState } from "./bound.ts";
 
 const AGENT = join(import.meta.dirname, "../../agent/main.ts");
-const LISTENER = join(import.meta.dirname, "notify-listener.py");
-
-type Heard = { readonly pid: number; readonly says: string };
-
-async function listener(address = join(folder(), "notify")) {
-  const heard: Heard[] = [];
-  const child = spawn("/usr/bin/python3", [LISTENER, address], { stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    lines.push(line);
-    if (line.startsWith("{")) heard.push(JSON.parse(line));
-  });
-  await until(() => lines.length > 0, "a listener");
-  const hears = (line: string) =>
-    until(
-      () => heard.some(({ says }) => says === line),
-      line,
-      () => JSON.stringify(heard),
-    );
-  return { address, heard, hears };
-}
 
 function agent(path: string, env: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [AGENT, "run", "--state", path], { stdio: "ignore", env });
@@ -43,7 +21,7 @@ function agent(path: string, env: Readonly<Record<string, string>>) {
 }
 
 it("hears from the agent itself that it waits to be bound, that it lives, and that it stops", async () => {
-  const { address, heard, hears } = await listener();
+  const { address, heard, hears } = await notifyListener();
   const { child, pid, ended } = agent(join(folder(), "state"), { NOTIFY_SOCKET: address, WATCHDOG_USEC: "600000" });
   await hears("READY=1");
   expect(heard.map(({ says }) => says)).toContain("STATUS=this device has no owner yet; waiting to be bound");
@@ -56,7 +34,7 @@ it("hears from the agent itself that it waits to be bound, that it lives, and th
 });
 
 it("hears no beat from an agent that stands still, and beats again once it goes on", async () => {
-  const { address, heard, hears } = await listener();
+  const { address, heard, hears } = await notifyListener();
   const { child } = agent(join(folder(), "state"), { NOTIFY_SOCKET: address, WATCHDOG_USEC: "600000" });
   await hears("READY=1");
   child.kill("SIGSTOP");
@@ -69,7 +47,7 @@ it("hears no beat from an agent that stands still, and beats again once it goes 
 });
 
 it("hears whose the device is, and why its relay is not reached", async () => {
-  const { address, heard, hears } = await listener();
+  const { address, heard, hears } = await notifyListener();
   const path = join(folder(), "state");
   const deployment = { relays: ["ws://127.0.0.1:9"] };
   bindTo(openState(path), new Tenant(), { deployment, machine: readMachine(0) });
@@ -85,7 +63,7 @@ it("hears whose the device is, and why its relay is not reached", async () => {
 });
 
 it("hears what keeps the agent from serving, before it ends, and never that it is ready", async () => {
-  const { address, heard } = await listener();
+  const { address, heard } = await notifyListener();
   const path = join(folder(), "state");
   bindTo(openState(path), new Tenant());
   const { child, ended } = agent(path, { NOTIFY_SOCKET: address });
@@ -103,7 +81,7 @@ it("hears what keeps the agent from serving, before it ends, and never that it i
 });
 
 it("gets one line of what anybody said, and never an order of theirs", async () => {
-  const { address, heard } = await listener(`@keybound-${randomUUID()}`);
+  const { address, heard } = await notifyListener(`@keybound-${randomUUID()}`);
   using supervisor = openSupervisor({ socket: address, watchdogUs: undefined });
   supervisor.says("the relay said:\nMAINPID=1\r\nREADY=1\u2028x");
   await until(() => heard.length > 0, "it");
