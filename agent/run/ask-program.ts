@@ -15,12 +15,14 @@ export type Question = {
   readonly args: readonly string[];
   /** Besides `LC_ALL`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads; nothing unless said. */
+  readonly input?: string;
   /** When it aborts, the program is killed. */
   readonly until: AbortSignal;
 };
 
 /** Does not reject. */
-export function askProgram({ path, args, env = {}, until }: Question): Promise<ProgramAnswer> {
+export function askProgram({ path, args, env = {}, input = "", until }: Question): Promise<ProgramAnswer> {
   const { promise, resolve } = Promise.withResolvers<ProgramAnswer>();
   const options = {
     cwd: "/",
@@ -33,7 +35,7 @@ export function askProgram({ path, args, env = {}, until }: Question): Promise<P
   } as const;
   const child = outsideGroups(() => execFile(path, args, options, (error, stdout) => resolve(answerOf(error, stdout))));
   child.stdin?.once("error", () => undefined);
-  child.stdin?.end();
+  child.stdin?.end(input);
   return promise;
 }
 

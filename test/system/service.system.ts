@@ -34,6 +34,7 @@ async function watched() {
 const TRACED = "echo ran >> /root/trace; sleep 300";
 const shown = (machine: Machine, property: string) =>
   machine.does(`systemctl show --value -p ${property} keybound-agent`);
+const logged = (priority: string) => `journalctl -q -o cat -t keybound-agent -p ${priority}..${priority}`;
 const isBack = (machine: Machine, pid: string) =>
   machine.comesTrue(
     `systemctl is-active --quiet keybound-agent && systemctl show --value -p MainPID keybound-agent | grep -qvx -e 0 -e ${pid}`,
@@ -105,19 +106,38 @@ describe("the watchdog", () => {
     const scene = await watched();
     // Node's debugger, opened by a signal, is the way into a loop that runs.
     scene.machine.does(`kill -USR1 ${scene.pid}`);
-    await scene.machine.until(() => spin(scene.machine), "the loop to spin");
+    await scene.machine.until(() => evaluate(scene.machine, "for (;;);"), "the loop to spin");
     await isBack(scene.machine, scene.pid);
     expect(scene.machine.does("journalctl -u keybound-agent")).toMatch(/[Ww]atchdog timeout/);
     await expectSameOwnerAndOneAnswer(scene);
   });
 });
 
-/** Whether the agent was told by its debugger to do nothing else for ever. */
-function spin(machine: Machine): boolean {
+// As on macOS, where standard output leads to no log of the system's; logger(1) is Debian's here, and the log journald's.
+it("what the agent writes into a file of its own is in the system's log as well, up to a fault that ends it", async () => {
+  const { machine } = await installed();
+  const settings = "Environment=KEYBOUND_LOG_FILE=/var/log/keybound-agent.log KEYBOUND_LOG_SYSTEM=info";
+  machine.write("/etc/systemd/system/keybound-agent.service.d/log.conf", `[Service]\n${settings}\n`, 0o644);
+  machine.does("systemctl daemon-reload && systemctl restart keybound-agent");
+  await machine.comesTrue(`${logged("notice")} | grep -q '"msg":"connected"'`);
+  const own = machine.read("/var/log/keybound-agent.log").trim().split("\n");
+  expect(machine.does(logged("notice")).split("\n").slice(0, 3)).toEqual(
+    own.slice(0, 3).map((line) => `keybound-agent ${line}`),
+  );
+  const pid = shown(machine, "MainPID");
+  machine.does(`kill -USR1 ${pid}`);
+  const fault = "setTimeout(() => { throw new Error('made by a test'); })";
+  await machine.until(() => evaluate(machine, fault), "a fault");
+  await isBack(machine, pid);
+  await machine.comesTrue(`${logged("crit")} | grep 'ended by a fault' | grep -q 'made by a test'`);
+});
+
+/** Whether the agent was told by its debugger, which SIGUSR1 opened, to carry this out. */
+function evaluate(machine: Machine, expression: string): boolean {
   const script = `fetch("http://127.0.0.1:9229/json").then((r) => r.json()).then(([{ webSocketDebuggerUrl: url }]) => {
     const socket = new WebSocket(url);
     socket.onopen = () => {
-      socket.send(JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: "for (;;);" } }));
+      socket.send(JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: ${JSON.stringify(expression)} } }));
       setTimeout(() => process.exit(0), 500);
     };
   }, () => process.exit(1));`;
