@@ -182,6 +182,13 @@ describe("an installed agent", () => {
     expect(machine.does("keybound-agent --version", hostile)).toMatch(/^keybound-agent \d/);
   });
 
+  it("starts no program of the caller's search path", async () => {
+    const { machine } = await installed();
+    machine.write("/root/bin/head", "#!/bin/sh\ntouch /root/stolen\n", 0o755);
+    machine.does("keybound-agent status", { PATH: "/root/bin:/usr/bin:/bin" });
+    expect(machine.has("/root/stolen")).toBe(false);
+  });
+
   it("has no file that anybody but root could change, and a state that nobody else can read", async () => {
     const { machine } = await installed();
     const asNobody = (line: string) =>
