@@ -1,10 +1,10 @@
 // The .deb on machines with a real systemd: installed and bound in one line, killed, upgraded, downgraded, removed and purged, with
 // jobs that are signed and carried by a relay on the host.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
-import { Desk, Estate } from "../e2e/estate.ts";
 import {
+  atWork,
   DAMAGE,
   deploymentOn,
   dpkg,
@@ -12,31 +12,19 @@ import {
   fresh as freshMachine,
   installed as installedMachine,
   layUpdate,
-  makePackages,
   NEXT_VERSION,
   NOW_VERSION,
-  type Packages,
+  forAllTests,
   TRACES,
 } from "./installed.ts";
 import { Machine } from "./machine.ts";
 
-let estate: Estate;
-let packages: Packages;
-
-beforeAll(async () => {
-  packages = await makePackages();
-  estate = await Estate.open();
-});
-
-afterAll(async () => {
-  await estate[Symbol.asyncDispose]();
-  packages[Symbol.dispose]();
-});
+const here = forAllTests();
 
 let count = 0;
 
-const fresh = () => freshMachine({ packages, estate });
-const installed = () => installedMachine({ packages, estate });
+const fresh = () => freshMachine(here);
+const installed = () => installedMachine(here);
 
 const ACTIVE = "systemctl is-active --quiet keybound-agent";
 const pidOf = (machine: Machine) => machine.does("systemctl show --value -p MainPID keybound-agent");
@@ -47,11 +35,9 @@ const TRACED = "echo ran >> /root/trace; sleep 300";
 describe("one line", () => {
   it("installs, binds, starts, and the device runs what is signed for it, as root", async () => {
     const { machine, tenant } = await fresh();
-    const { code, stderr } = machine.run(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    const { code, stderr } = machine.run(dpkg(NOW_VERSION), deploymentOn(machine, { ...here, tenant }));
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^bound to org\d+ \(epoch 1\)$/m)]);
-    const desk = await Desk.open(estate, tenant);
-    onTestFinished(() => desk[Symbol.asyncDispose]());
-    const device = await desk.device();
+    const { desk, device } = await atWork(here.estate, tenant);
     const receipt = await desk.receipt(device, await desk.send(device, "id -u > /root/who"));
     expect(receipt.outcome).toEqual({ type: "exited", code: 0 });
     expect(machine.read("/root/who")).toBe("0\n");
@@ -66,8 +52,8 @@ describe("one line", () => {
 
   it("with a wrong pin fails in the agent's words, and is made good with the right one", async () => {
     const { machine, tenant } = await fresh();
-    const right = deploymentOn(machine, { estate, tenant });
-    const other = await estate.found(`other${count++}`);
+    const right = deploymentOn(machine, { ...here, tenant });
+    const other = await here.estate.found(`other${count++}`);
     const { code, stderr } = machine.run(dpkg(NOW_VERSION), { ...right, KEYBOUND_TRUST: pinOf(other.id) });
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound-agent: package-trust: ")]);
     expect(ownerOn(machine).bound).toBe(false);
@@ -83,8 +69,8 @@ describe("one line", () => {
 
   it("never gives the device to another organisation without the words for it", async () => {
     const { machine } = await installed();
-    const stranger = await estate.found(`other${count++}`);
-    const strange = deploymentOn(machine, { estate, tenant: stranger });
+    const stranger = await here.estate.found(`other${count++}`);
+    const strange = deploymentOn(machine, { ...here, tenant: stranger });
     const { code, stderr } = machine.run(dpkg(NEXT_VERSION), strange);
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound-agent: owner-other: ")]);
     expect(machine.run(ACTIVE).code).toBe(0);
@@ -99,11 +85,9 @@ describe("without a deployment", () => {
     machine.does(dpkg(NOW_VERSION));
     await machine.comesTrue("journalctl -u keybound-agent | grep -q 'waiting to be bound'");
     const pid = pidOf(machine);
-    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { estate, tenant });
+    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { ...here, tenant });
     machine.does(`keybound-agent bind ${file} --trust ${pin}`);
-    const desk = await Desk.open(estate, tenant);
-    onTestFinished(() => desk[Symbol.asyncDispose]());
-    await desk.device();
+    await atWork(here.estate, tenant);
     expect([pidOf(machine), machine.does("systemctl show --value -p NRestarts keybound-agent")]).toEqual([pid, "0"]);
   });
 
@@ -123,7 +107,7 @@ function leave(machine: Machine, from: Readonly<Record<"KEYBOUND_DEPLOYMENT" | "
 describe("a deployment that waits in /etc/keybound", () => {
   it("is taken by the installation, and then gone", async () => {
     const { machine, tenant } = await fresh();
-    leave(machine, deploymentOn(machine, { estate, tenant }));
+    leave(machine, deploymentOn(machine, { ...here, tenant }));
     machine.does(dpkg(NOW_VERSION));
     expect(ownerOn(machine).bound).toBe(true);
     expect(machine.does("ls -A /etc/keybound")).toBe("");
@@ -131,7 +115,7 @@ describe("a deployment that waits in /etc/keybound", () => {
 
   it("is not taken where others than root can write", async () => {
     const { machine, tenant } = await fresh();
-    leave(machine, deploymentOn(machine, { estate, tenant }));
+    leave(machine, deploymentOn(machine, { ...here, tenant }));
     machine.does("chmod 0666 /etc/keybound/trust");
     const { code, stderr } = machine.run(dpkg(NOW_VERSION));
     expect([code, stderr]).toEqual([
@@ -142,16 +126,14 @@ describe("a deployment that waits in /etc/keybound", () => {
   });
 
   it("stays in an image, and binds each machine that starts from it", async () => {
-    const machine = new Machine(packages.folder);
+    const machine = new Machine(here.packages.folder);
     onTestFinished(() => machine[Symbol.asyncDispose]());
-    const tenant = await estate.found(`other${count++}`);
-    leave(machine, deploymentOn(machine, { estate, tenant }));
+    const tenant = await here.estate.found(`other${count++}`);
+    leave(machine, deploymentOn(machine, { ...here, tenant }));
     expect(machine.runInImage(dpkg(NOW_VERSION))).toMatchObject({ code: 0 });
     expect(machine.has("/var/lib/keybound")).toBe(false);
     await machine.start();
-    const desk = await Desk.open(estate, tenant);
-    onTestFinished(() => desk[Symbol.asyncDispose]());
-    await desk.device();
+    await atWork(here.estate, tenant);
     expect(machine.does("ls -A /etc/keybound")).toBe("");
   });
 });
@@ -246,8 +228,8 @@ describe("an upgrade", () => {
 
   it("does not fail for a deployment that merely waits and is not taken", async () => {
     const { machine, tenant } = await installed();
-    const stranger = await estate.found(`other${count++}`);
-    leave(machine, deploymentOn(machine, { estate, tenant: stranger }));
+    const stranger = await here.estate.found(`other${count++}`);
+    leave(machine, deploymentOn(machine, { ...here, tenant: stranger }));
     const { code, stderr } = machine.run(dpkg(NEXT_VERSION));
     expect([code, stderr]).toEqual([0, expect.stringContaining("the owner is as before")]);
     expect(machine.does("keybound-agent status")).toMatch(new RegExp(`^Owner +${tenant.state.name}`, "m"));
@@ -324,7 +306,7 @@ describe("removal", () => {
 
   it("and the same package again make another device of the same owner, on the old journal", async () => {
     const { machine, tenant } = await fresh();
-    const deployment = deploymentOn(machine, { estate, tenant });
+    const deployment = deploymentOn(machine, { ...here, tenant });
     machine.does(dpkg(NOW_VERSION), deployment);
     const before = ownerOn(machine);
     machine.does("dpkg -r keybound-agent");
@@ -337,7 +319,7 @@ describe("removal", () => {
 
   it("goes on without a network, and says that nobody was told", async () => {
     const { machine, tenant } = await fresh();
-    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { ...here, tenant }));
     expect(machine.does("unshare -n dpkg -r keybound-agent")).toContain("nobody was told");
     expect(machine.has("/var/lib/keybound.status.json")).toBe(false);
   });
@@ -345,8 +327,8 @@ describe("removal", () => {
   it("after it, a waiting deployment that is refused fails the installation, as at a first one", async () => {
     const { machine, tenant } = await installed();
     machine.does("dpkg -r keybound-agent");
-    const other = await estate.found(`other${count++}`);
-    leave(machine, { ...deploymentOn(machine, { estate, tenant }), KEYBOUND_TRUST: pinOf(other.id) });
+    const other = await here.estate.found(`other${count++}`);
+    leave(machine, { ...deploymentOn(machine, { ...here, tenant }), KEYBOUND_TRUST: pinOf(other.id) });
     const { code, stderr } = machine.run(dpkg(NOW_VERSION));
     expect([code, stderr]).toEqual([1, expect.stringContaining("installed, but not bound by this deployment")]);
     expect(ownerOn(machine).bound).toBe(false);

@@ -1,23 +1,11 @@
 // The service under a real systemd: when it counts as active, how a hung agent is ended and comes back, and what jobs see of it.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Estate } from "../e2e/estate.ts";
-import { deploymentOn, installed as installedMachine, makePackages, type Packages } from "./installed.ts";
+import { describe, expect, it } from "vitest";
+import { deploymentOn, installed as installedMachine, forAllTests } from "./installed.ts";
 import type { Machine } from "./machine.ts";
 
-let estate: Estate;
-let packages: Packages;
+const here = forAllTests();
 
-beforeAll(async () => {
-  packages = await makePackages();
-  estate = await Estate.open();
-});
-
-afterAll(async () => {
-  await estate[Symbol.asyncDispose]();
-  packages[Symbol.dispose]();
-});
-
-const installed = () => installedMachine({ packages, estate });
+const installed = () => installedMachine(here);
 
 /** The same with a watchdog of 3 s in place of 90, and a job at work. */
 async function watched() {
@@ -76,7 +64,7 @@ describe("the service", () => {
     machine.does("systemctl start --no-block keybound-agent");
     await machine.comesTrue("systemctl show --value -p StatusText keybound-agent | grep -q 'made on another machine'");
     expect([shown(machine, "ActiveState"), shown(machine, "NRestarts")]).toEqual(["activating", "0"]);
-    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { estate, tenant });
+    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { ...here, tenant });
     machine.does(`keybound-agent bind ${file} --trust ${pin}`);
     await machine.comesTrue("systemctl is-active --quiet keybound-agent");
   });
