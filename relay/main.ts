@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { program } from "./cli.ts";
 import { openSupervisor } from "./supervisor.ts";
+import { VERSION } from "./version.ts";
 
 const ended = program({
   args: process.argv.slice(2),
-  version: "0.1.0",
+  version: VERSION,
   now: () => Date.now(),
   ticks: () => performance.now(),
   random: (bytes) => new Uint8Array(randomBytes(bytes)),
