@@ -162,3 +162,6 @@ export const SYSTEM_LOG_LINES = 100;
 export const SYSTEM_LOG_LINE_BYTES = 1000;
 /** Between two programs that take such lines: a noisy hour is no hour of starting programs. */
 export const SYSTEM_LOG_PAUSE_MS = 1_000;
+/** When the agent ends, at most so many of them take what still waits, each for so long. */
+export const SYSTEM_LOG_LAST_PROGRAMS = 5;
+export const SYSTEM_LOG_LAST_MS = 200;

@@ -15,7 +15,10 @@ export type LogPlaces = {
 export function openLog(level: string, { file, system }: LogPlaces = {}): Logger {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   const own = file === undefined ? pino.destination({ dest: 1, sync: true }) : new LogFile(file);
-  return pino(options, system === undefined ? own : both(own, new SystemLog({ least: levelOf(system) })));
+  if (system === undefined) return pino(options, own);
+  const other = new SystemLog({ least: levelOf(system) });
+  process.once("exit", () => other.end());
+  return pino(options, both(own, other));
 }
 
 type Destination = { readonly write: (line: string) => unknown };

@@ -1,7 +1,14 @@
 // Lines for the log of the whole machine, by logger(1), where the agent's own log is a file: on macOS they end in the unified log, where an
 // administrator's tools look. The file has every line; here some are left out rather than that anybody waits for them.
-import { ASK_TIME_MS, SYSTEM_LOG_LINE_BYTES, SYSTEM_LOG_LINES, SYSTEM_LOG_PAUSE_MS } from "./limits.ts";
-import { askProgram, isExecutable } from "./run/ask-program.ts";
+import {
+  ASK_TIME_MS,
+  SYSTEM_LOG_LAST_MS,
+  SYSTEM_LOG_LAST_PROGRAMS,
+  SYSTEM_LOG_LINE_BYTES,
+  SYSTEM_LOG_LINES,
+  SYSTEM_LOG_PAUSE_MS,
+} from "./limits.ts";
+import { askProgram, isExecutable, tellProgramNow } from "./run/ask-program.ts";
 
 const LOGGER = "/usr/bin/logger";
 const NAME = "keybound-agent";
@@ -24,7 +31,7 @@ export type SystemLogOptions = {
   readonly pauseMs?: number;
 };
 
-/** One program at a time takes what has come, and the next one not before a pause, but for the line of a fault that ends the agent. */
+/** One program at a time takes what has come, and the next one not before a pause. */
 export class SystemLog {
   readonly #options: Required<SystemLogOptions>;
   readonly #waiting: Line[] = [];
@@ -41,24 +48,35 @@ export class SystemLog {
     if (level < this.#options.least) return;
     if (this.#waiting.length >= SYSTEM_LOG_LINES) this.#leftOut++;
     else this.#waiting.push({ priority: priorityOf(level), text: shortened(line) });
-    if (level >= FATAL || !this.#isResting) void this.#send();
+    if (!this.#isResting) void this.#send();
+  }
+
+  /** At the end of the process: what still waits, such as the fault that ends it, is handed over and waited for, a second at most. */
+  end(): void {
+    for (let programs = SYSTEM_LOG_LAST_PROGRAMS; programs > 0 && this.#waiting.length > 0; programs--) {
+      const order = this.#order();
+      if (order !== undefined) tellProgramNow({ ...order, withinMs: SYSTEM_LOG_LAST_MS });
+    }
   }
 
   /** Does not reject. */
   async #send(): Promise<void> {
-    const { logger, pauseMs } = this.#options;
+    const order = this.#order();
+    if (order === undefined) return;
+    this.#isResting = true;
+    await askProgram({ ...order, until: AbortSignal.timeout(ASK_TIME_MS) });
+    setTimeout(() => this.#rested(), this.#options.pauseMs).unref();
+  }
+
+  /** What a program is told next; nothing where nothing waits, or where there is none. */
+  #order() {
+    const { logger } = this.#options;
     const lines = this.#take();
     const [first] = lines;
-    if (first === undefined || !isExecutable(logger)) return;
-    this.#isResting = true;
+    if (first === undefined || !isExecutable(logger)) return undefined;
     // Its name is in the text as well: whether the unified log shows what a program calls itself is not known.
-    await askProgram({
-      path: logger,
-      args: ["-t", NAME, "-p", `daemon.${first.priority}`],
-      input: lines.map(({ text }) => `${NAME} ${text}\n`).join(""),
-      until: AbortSignal.timeout(ASK_TIME_MS),
-    });
-    setTimeout(() => this.#rested(), pauseMs).unref();
+    const input = lines.map(({ text }) => `${NAME} ${text}\n`).join("");
+    return { path: logger, args: ["-t", NAME, "-p", `daemon.${first.priority}`], input };
   }
 
   #rested(): void {

@@ -41,6 +41,20 @@ it("hands on each line under its priority, in order, from a level on", async () 
   ]);
 });
 
+it("hands over at its end what still waits, and waits for no program that hangs", async () => {
+  const { program, said } = logger();
+  const log = all(0, program);
+  for (const level of [30, 30, 60]) log.write(line(level, `of ${level}`));
+  log.end();
+  expect(said()).toContain("[-t keybound-agent -p daemon.crit]");
+  writeFileSync(program, "#!/bin/sh\nsleep 60\n", { mode: 0o755 });
+  const hanging = all(0, program);
+  for (const level of [30, 40, 50, 40, 50, 40, 50]) hanging.write(line(level, "x"));
+  const start = performance.now();
+  hanging.end();
+  expect(performance.now() - start).toBeLessThan(10_000);
+});
+
 it("leaves lines out rather than wait or grow, and says how many", async () => {
   const { program, said } = logger();
   const log = all(0, program);

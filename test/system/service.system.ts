@@ -102,7 +102,7 @@ describe("the watchdog", () => {
 });
 
 // As on macOS, where standard output leads to no log of the system's; logger(1) is Debian's here, and the log journald's.
-it("what the agent writes into a file of its own is in the system's log as well, up to a fault that ends it", async () => {
+it("what the agent writes into a file of its own is in the system's log as well, with the fault that ends it and its own last word", async () => {
   const { machine } = await installed();
   const settings = "Environment=KEYBOUND_LOG_FILE=/var/log/keybound-agent.log KEYBOUND_LOG_SYSTEM=info";
   machine.write("/etc/systemd/system/keybound-agent.service.d/log.conf", `[Service]\n${settings}\n`, 0o644);
@@ -118,6 +118,8 @@ it("what the agent writes into a file of its own is in the system's log as well,
   await machine.until(() => evaluate(machine, fault), "a fault");
   await isBack(machine, pid);
   await machine.comesTrue(`${logged("crit")} | grep 'ended by a fault' | grep -q 'made by a test'`);
+  machine.does("systemctl stop keybound-agent");
+  await machine.comesTrue(`${logged("notice")} | tail -n 1 | grep -q '"msg":"stopped"'`);
 });
 
 /** Whether the agent was told by its debugger, which SIGUSR1 opened, to carry this out. */
