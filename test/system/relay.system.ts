@@ -1,6 +1,5 @@
 // The relay's unit as packaging/README.md installs it: the one file, under a real systemd, with all that the unit forbids.
-import { readFileSync } from "node:fs";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { connect } from "node:tls";
@@ -90,8 +89,16 @@ it("fails the start where the certificate is missing, and says so", async () => 
   expect(machine.does("journalctl -u keybound-relay -o cat")).toContain(
     "cannot read /etc/keybound-relay/fullchain.pem: ENOENT",
   );
+});
+
+it("is tried again for as long as it takes, and serves once what was wrong has been put right", async () => {
+  const machine = await relayMachine();
+  machine.write("/etc/systemd/system/keybound-relay.service.d/soon.conf", "[Service]\nRestartSec=100ms\n", 0o644);
+  machine.does("systemctl daemon-reload");
+  machine.run("systemctl start keybound-relay");
+  await machine.comesTrue('test "$(systemctl show --value -p NRestarts keybound-relay)" -gt 8');
   layCertificate(machine);
-  machine.does("systemctl restart keybound-relay");
+  await machine.comesTrue("systemctl is-active --quiet keybound-relay");
   expect(await answers()).toBe("relay.example.com");
 });
 
