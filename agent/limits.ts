@@ -156,3 +156,12 @@ export const UNPACK_WINDOW_LOG = 23;
 export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 /** Older files of it that are kept. */
 export const KEPT_LOGS = 4;
+/** Lines that wait for the log of the whole machine: what one program is given at once. */
+export const SYSTEM_LOG_LINES = 100;
+/** Of each line; logger(1) of BSD reads 1,024 bytes, with the agent's name and the line's end. */
+export const SYSTEM_LOG_LINE_BYTES = 1000;
+/** Between two programs that take such lines: a noisy hour is no hour of starting programs. */
+export const SYSTEM_LOG_PAUSE_MS = 1_000;
+/** When the agent ends, at most so many of them take what still waits, each for so long. */
+export const SYSTEM_LOG_LAST_PROGRAMS = 5;
+export const SYSTEM_LOG_LAST_MS = 200;

@@ -137,7 +137,8 @@ async function run(
   given: { untilInputEnds: boolean; prove: boolean },
 ): Promise<void> {
   const { openLog } = await import("./log.ts");
-  const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "info", process.env["KEYBOUND_LOG_FILE"]);
+  const { KEYBOUND_LOG_LEVEL: level = "info", KEYBOUND_LOG_FILE: file, KEYBOUND_LOG_SYSTEM: system } = process.env;
+  const log = openLog(level, { file, system });
   // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
   process.once("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "ended by a fault"));
   const address = takeSupervisorAddress(process.env, process.pid);

@@ -9,6 +9,7 @@ import { Metrics } from "./metrics.ts";
 import { Obstacle, systemCode } from "./obstacle.ts";
 import type { Log } from "./relay.ts";
 import { makeFolder, openRelayStore, startRelay } from "./start.ts";
+import type { Supervisor } from "./supervisor.ts";
 import { tenantToReset } from "./tenant-pin.ts";
 
 export type Surroundings = {
@@ -20,6 +21,8 @@ export type Surroundings = {
   readonly log: Log;
   readonly out: (line: string) => void;
   readonly err: (text: string) => void;
+  /** Whoever started this program, and waits to hear that it serves. */
+  readonly supervised: () => Supervisor;
   readonly onSignal: (signal: "SIGTERM" | "SIGINT" | "SIGHUP", listener: () => void) => void;
 };
 
@@ -127,6 +130,7 @@ async function serve(here: Surroundings, options: ServeOptions): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
   here.onSignal("SIGTERM", () => stop("SIGTERM"));
   here.onSignal("SIGINT", () => stop("SIGINT"));
+  using supervisor = here.supervised();
   const { metricsListen, behindTlsProxy = false } = options;
   const relay = await startRelay({
     ...here,
@@ -144,7 +148,10 @@ async function serve(here: Surroundings, options: ServeOptions): Promise<void> {
   here.out(`listening on ${relay.url}`);
   if (relay.claimCode !== undefined) here.out(`claim code: ${relay.claimCode}`);
   here.log.info({ url: relay.url, state: options.state }, "serving");
+  // After the lines above, so that who waits for the start finds the claim code.
+  supervisor.ready();
   here.log.info({ signal: await stopped }, "stopping");
+  supervisor.stopping();
   await relay.close();
 }
 

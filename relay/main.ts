@@ -2,16 +2,19 @@
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { program } from "./cli.ts";
+import { openSupervisor } from "./supervisor.ts";
+import { VERSION } from "./version.ts";
 
 const ended = program({
   args: process.argv.slice(2),
-  version: "0.1.0",
+  version: VERSION,
   now: () => Date.now(),
   ticks: () => performance.now(),
   random: (bytes) => new Uint8Array(randomBytes(bytes)),
   log: pino({ base: null }, pino.destination({ dest: 2, sync: true })),
   out: (line) => process.stdout.write(`${line}\n`),
   err: (text) => process.stderr.write(text),
+  supervised: () => openSupervisor(process.env),
   onSignal: (signal, listener) => void process.on(signal, listener),
 });
 

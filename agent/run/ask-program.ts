@@ -1,6 +1,6 @@
 // Asks a program of the system one question. It is found by an absolute path, gets none of the agent's environment and none of a
 // job's, and is bounded in time and in what it may say.
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { MAX_ANSWER_BYTES } from "../limits.ts";
 import { outsideGroups } from "./find-cgroups.ts";
@@ -15,12 +15,14 @@ export type Question = {
   readonly args: readonly string[];
   /** Besides `LC_ALL`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads; nothing unless said. */
+  readonly input?: string;
   /** When it aborts, the program is killed. */
   readonly until: AbortSignal;
 };
 
 /** Does not reject. */
-export function askProgram({ path, args, env = {}, until }: Question): Promise<ProgramAnswer> {
+export function askProgram({ path, args, env = {}, input = "", until }: Question): Promise<ProgramAnswer> {
   const { promise, resolve } = Promise.withResolvers<ProgramAnswer>();
   const options = {
     cwd: "/",
@@ -33,8 +35,18 @@ export function askProgram({ path, args, env = {}, until }: Question): Promise<P
   } as const;
   const child = outsideGroups(() => execFile(path, args, options, (error, stdout) => resolve(answerOf(error, stdout))));
   child.stdin?.once("error", () => undefined);
-  child.stdin?.end();
+  child.stdin?.end(input);
   return promise;
+}
+
+export type Telling = Pick<Question, "path" | "args"> & { readonly input: string; readonly withinMs: number };
+
+/** The same at the end of this process, when nothing can be waited for otherwise; what it says is not asked for. Does not throw. */
+export function tellProgramNow({ path, args, input, withinMs }: Telling): void {
+  const options = { cwd: "/", env: { LC_ALL: "C" }, killSignal: "SIGKILL", windowsHide: true } as const;
+  outsideGroups(() =>
+    spawnSync(path, args, { ...options, input, timeout: withinMs, stdio: ["pipe", "ignore", "ignore"] }),
+  );
 }
 
 function answerOf(error: unknown, stdout: string): ProgramAnswer {

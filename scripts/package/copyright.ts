@@ -5,6 +5,10 @@ import type { Locked } from "./lockfile.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
+/** Licences of what is in a package too, and notices that must stay with it. */
+const TEXTS = "{LICENSE,LICENCE,license,COPYING,NOTICE,THIRD_PARTY}*";
+const NOT_A_LICENCE = /^(NOTICE|THIRD_PARTY)/;
+
 /** Throws where a bundled package comes without the text of its licence. */
 export function copyrightText(bundled: readonly Locked[], nodesLicence: string): string {
   const ours = part("Keybound (Apache-2.0)", readFileSync(join(ROOT, "LICENSE"), "utf8"));
@@ -16,9 +20,9 @@ export function copyrightText(bundled: readonly Locked[], nodesLicence: string):
 
 function licenceOf(place: string): string {
   const folder = join(ROOT, "node_modules", place);
-  const [file] = globSync("{LICENSE,LICENCE,license,COPYING}*", { cwd: folder }).toSorted();
-  if (file === undefined) throw new Error(`${place} has no licence file`);
-  return readFileSync(join(folder, file), "utf8");
+  const files = globSync(TEXTS, { cwd: folder }).toSorted();
+  if (files.every((file) => NOT_A_LICENCE.test(file))) throw new Error(`${place} has no licence file`);
+  return files.map((file) => readFileSync(join(folder, file), "utf8").trim()).join("\n\n");
 }
 
 function part(title: string, text: string): string {

@@ -4,8 +4,17 @@ import { ROOT } from "./payload.ts";
 
 /** Seconds since the epoch. */
 export function epochS(): number {
-  const given = process.env["SOURCE_DATE_EPOCH"];
-  const text = given ?? execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: ROOT, encoding: "utf8" }).trim();
+  const text = process.env["SOURCE_DATE_EPOCH"] ?? commitTime();
   if (!/^\d{1,11}$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH is ${text}, must be seconds since 1970`);
   return Number(text);
+}
+
+function commitTime(): string {
+  try {
+    return execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: ROOT, encoding: "utf8", stdio: "pipe" }).trim();
+  } catch (cause) {
+    throw new Error("git knows no commit here\nhint: SOURCE_DATE_EPOCH=SECONDS says which time is to be borne", {
+      cause,
+    });
+  }
 }

@@ -14,7 +14,8 @@ export function makeRpm({ folder }: Payload, file: string, { version, architectu
     const defines = { _topdir: top, _buildhost: "keybound", payload: folder, agent_version: version };
     const defined = Object.entries(defines).flatMap(([name, value]) => ["--define", `${name} ${value}`]);
     execFileSync("rpmbuild", ["-bb", "--quiet", "--target", architecture, ...defined, SPEC], {
-      env: { ...process.env, SOURCE_DATE_EPOCH: String(epochS) },
+      // rpmbuild reads a person's own macros below these.
+      env: { ...process.env, HOME: top, XDG_CONFIG_HOME: top, SOURCE_DATE_EPOCH: String(epochS) },
       stdio: ["ignore", "ignore", "inherit"],
     });
     const [made] = globSync(`RPMS/*/*.rpm`, { cwd: top });

@@ -37,6 +37,9 @@ export function sbom({ name, version, sha256, epochS }: Described, contains: rea
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
+/** The packages that are Node itself; a scanner knows its vulnerabilities by another name than npm's. */
+const IS_NODE = /^node-(bin-)?(linux|darwin|win)-/;
+
 function component({ name, version, integrity, license }: Locked) {
   const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
   return {
@@ -45,6 +48,7 @@ function component({ name, version, integrity, license }: Locked) {
     name,
     version,
     purl,
+    ...(IS_NODE.test(name) && { cpe: `cpe:2.3:a:nodejs:node.js:${version}:*:*:*:*:*:*:*` }),
     licenses: [{ expression: license }],
     hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex") }],
   };

@@ -9,7 +9,12 @@ import { type Signer, thumbprint } from "../../protocol/signature.ts";
 export function readReleaseKey(file: string): Signer {
   if (process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0)
     throw new Error(`${file} may be read by others\nhint: chmod 600 ${file}`);
-  const privateKey = createPrivateKey(readFileSync(file));
+  const pem = readFileSync(file, "utf8");
+  if (pem.includes("ENCRYPTED PRIVATE KEY"))
+    throw new Error(
+      `${file} is encrypted\nhint: openssl pkey -in ${file} | npm run sign-release -- --key /dev/stdin ...`,
+    );
+  const privateKey = createPrivateKey(pem);
   if (privateKey.asymmetricKeyType !== "ed25519")
     throw new Error(`${file} has a key of type ${privateKey.asymmetricKeyType}, must be ed25519`);
   const publicKey = fromBase64url(privateKey.export({ format: "jwk" }).x ?? "") ?? new Uint8Array(0);

@@ -8,9 +8,9 @@ import { openDatagrams } from "../../agent/run/libc.ts";
 import { openSupervisor, sentBySystemdNotify, takeSupervisorAddress } from "../../agent/supervisor.ts";
 import { readMachine } from "../../agent/machine.ts";
 import { Tenant } from "../cast/tenant.ts";
+import { notifyListener } from "../e2e/notify-listener.ts";
 import { until } from "../e2e/program.ts";
 import { bindTo, folder, openState } from "./bound.ts";
-import { listener } from "./notify-listener.ts";
 
 const AGENT = join(import.meta.dirname, "../../agent/main.ts");
 
@@ -22,7 +22,7 @@ function agent(path: string, env: Readonly<Record<string, string>>, flags: reado
 }
 
 it("hears from the agent itself that it waits to be bound, that it lives, and that it stops", async () => {
-  const { address, heard, hears } = await listener();
+  const { address, heard, hears } = await notifyListener();
   const { child, pid, ended } = agent(join(folder(), "state"), { NOTIFY_SOCKET: address, WATCHDOG_USEC: "600000" });
   await hears("READY=1");
   expect(heard.map(({ says }) => says)).toContain("STATUS=this device has no owner yet; waiting to be bound");
@@ -38,7 +38,7 @@ it("hears from the agent itself that it waits to be bound, that it lives, and th
 it.runIf(isExecutable("/usr/bin/systemd-notify") && process.getuid?.() === 0)(
   "hears all of it by systemd's own program, in the agent's name, from an agent whose Node has no node:ffi",
   async () => {
-    const { address, heard, hears } = await listener();
+    const { address, heard, hears } = await notifyListener();
     const path = join(folder(), "state");
     const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: "3000000" };
     const { child, pid, ended } = agent(path, env, ["--no-experimental-ffi"]);
@@ -56,7 +56,7 @@ it.runIf(isExecutable("/usr/bin/systemd-notify") && process.getuid?.() === 0)(
 it.runIf(isExecutable("/usr/bin/systemd-notify"))(
   "hears what is said by systemd's own program in its order",
   async () => {
-    const { address, heard } = await listener();
+    const { address, heard } = await notifyListener();
     const send = sentBySystemdNotify(address);
     const words = Array.from({ length: 12 }, (_, at) => `STATUS=${at}`);
     for (const word of words) send(Buffer.from(word));
@@ -67,7 +67,7 @@ it.runIf(isExecutable("/usr/bin/systemd-notify"))(
 );
 
 it("hears no beat from an agent that stands still, and beats again once it goes on", async () => {
-  const { address, heard, hears } = await listener();
+  const { address, heard, hears } = await notifyListener();
   const { child } = agent(join(folder(), "state"), { NOTIFY_SOCKET: address, WATCHDOG_USEC: "600000" });
   await hears("READY=1");
   child.kill("SIGSTOP");
@@ -80,7 +80,7 @@ it("hears no beat from an agent that stands still, and beats again once it goes 
 });
 
 it("hears whose the device is, and why its relay is not reached", async () => {
-  const { address, heard, hears } = await listener();
+  const { address, heard, hears } = await notifyListener();
   const path = join(folder(), "state");
   const deployment = { relays: ["ws://127.0.0.1:9"] };
   bindTo(openState(path), new Tenant(), { deployment, machine: readMachine(0) });
@@ -96,7 +96,7 @@ it("hears whose the device is, and why its relay is not reached", async () => {
 });
 
 it("hears what keeps the agent from serving, before it ends, and never that it is ready", async () => {
-  const { address, heard } = await listener();
+  const { address, heard } = await notifyListener();
   const path = join(folder(), "state");
   bindTo(openState(path), new Tenant());
   const { child, ended } = agent(path, { NOTIFY_SOCKET: address });
@@ -114,7 +114,7 @@ it("hears what keeps the agent from serving, before it ends, and never that it i
 });
 
 it("gets one line of what anybody said, and never an order of theirs", async () => {
-  const { address, heard } = await listener(`@keybound-${randomUUID()}`);
+  const { address, heard } = await notifyListener(`@keybound-${randomUUID()}`);
   using supervisor = openSupervisor({ socket: address, watchdogUs: undefined });
   supervisor.says("the relay said:\nMAINPID=1\r\nREADY=1\u2028x");
   await until(() => heard.length > 0, "it");

@@ -76,6 +76,8 @@ that "the receipt of the package has its version" sh -c "pkgutil --pkg-info $lab
 that "Node has its publisher's signature still" codesign --verify --strict "$program/node"
 that "the property list is one" plutil -lint "$plist"
 that "its log says what it serves" within_90_s has "$log" "serving the owner"
+in_unified_log() { log show --last 10m --predicate 'eventMessage CONTAINS "serving the owner"' | grep -q 'keybound-agent {'; }
+that "and so does the unified log" within_90_s in_unified_log
 
 # As somebody else.
 that "a user sees who owns the device" as_user "$command" status

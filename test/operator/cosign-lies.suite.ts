@@ -12,6 +12,7 @@ import { DAY, HOUR } from "../cast/clock.ts";
 import { device } from "../cast/device.ts";
 import { digestOf, seeded } from "../cast/random.ts";
 import { edited, flipped, idOfEnvelope, signFields } from "../cast/statement.ts";
+import { houseBehindLiar } from "./behind-liar.ts";
 import { expectDone, OperatorHouse } from "./house.ts";
 import { type Lie, LyingRelay } from "./lying-relay.ts";
 import { SocketDevice } from "./socket-device.ts";
@@ -36,10 +37,7 @@ let db: SocketDevice;
 let made = 0;
 
 beforeAll(async () => {
-  liar = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: liar.url });
-  liar.upstream = house.relay.url;
-  expectDone(await house.init(["--no-recovery-file"]));
+  ({ liar, house } = await houseBehindLiar(["--no-recovery-file"]));
   ada = await founder(house);
   grace = await hire(house, ada, { name: "Grace", role: "admin" });
   bob = await hire(house, ada, { name: "Bob", role: "operator" });

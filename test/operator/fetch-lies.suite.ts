@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Frame } from "../../protocol/frame.ts";
 import { contentOf } from "../cast/job-file.ts";
 import { flipped } from "../cast/statement.ts";
+import { houseBehindLiar } from "./behind-liar.ts";
 import { expectDone, OperatorHouse } from "./house.ts";
 import { LyingRelay } from "./lying-relay.ts";
 
@@ -14,10 +15,7 @@ let agent: ChildProcess;
 let name = "";
 
 beforeAll(async () => {
-  liar = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: liar.url });
-  liar.upstream = house.relay.url;
-  expectDone(await house.init());
+  ({ liar, house } = await houseBehindLiar());
   agent = await house.agent("agent", await house.package("acme.json"));
   await house.pending(1);
   expectDone(await house.unlocked(["run", "--all", "--", "true"]));

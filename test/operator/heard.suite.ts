@@ -7,6 +7,7 @@ import { readEnvelope } from "../../protocol/envelope.ts";
 import type { LogPlace } from "../../protocol/fields.ts";
 import { device } from "../cast/device.ts";
 import { digestOf } from "../cast/random.ts";
+import { houseBehindLiar, twoDevices } from "./behind-liar.ts";
 import { expectDone, OperatorHouse, type Ran } from "./house.ts";
 import { type Lie, LyingRelay } from "./lying-relay.ts";
 import { SocketDevice } from "./socket-device.ts";
@@ -21,13 +22,8 @@ let web2: SocketDevice;
 let newest = 1;
 
 beforeAll(async () => {
-  liar = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: liar.url });
-  liar.upstream = house.relay.url;
-  expectDone(await house.init());
-  const { file } = await house.package("acme.json");
-  web1 = await SocketDevice.enrol(liar.url, { file, word: "web1", host: "web1.example" });
-  web2 = await SocketDevice.enrol(liar.url, { file, word: "web2", host: "web2.example" });
+  ({ liar, house } = await houseBehindLiar());
+  [web1, web2] = await twoDevices({ liar, house });
   expectDone(await house.unlocked(["group", "add", "web", "web1"]));
   grace = await hire(house, await founder(house), { name: "Grace", role: "operator" });
 }, 60_000);

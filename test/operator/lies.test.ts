@@ -9,6 +9,7 @@ import { device } from "../cast/device.ts";
 import { digestOf, seeded } from "../cast/random.ts";
 import { flipped } from "../cast/statement.ts";
 import { Tenant } from "../cast/tenant.ts";
+import { houseBehindLiar, twoDevices } from "./behind-liar.ts";
 import { expectDone, OperatorHouse, type Ran } from "./house.ts";
 import { type Lie, LyingRelay } from "./lying-relay.ts";
 import { SocketDevice, type TakenJob } from "./socket-device.ts";
@@ -22,13 +23,8 @@ let job = "";
 const FILES = ["config.json", "setup-secret", "access-key.json", "access-grant.json"];
 
 beforeAll(async () => {
-  liar = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: liar.url });
-  liar.upstream = house.relay.url;
-  expectDone(await house.init());
-  const { file } = await house.package("acme.json");
-  web = await SocketDevice.enrol(liar.url, { file, word: "web1", host: "web1.example" });
-  other = await SocketDevice.enrol(liar.url, { file, word: "web2", host: "web2.example" });
+  ({ liar, house } = await houseBehindLiar());
+  [web, other] = await twoDevices({ liar, house });
   const running = house.unlocked(["run", "--on", "web1", "--json", "--", "true"]);
   const taken = await web.job();
   web.take(taken);

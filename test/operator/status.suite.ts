@@ -7,6 +7,7 @@ import { DEFAULT_POLICY } from "../../protocol/policy.ts";
 import { DAY, HOUR } from "../cast/clock.ts";
 import { digestOf } from "../cast/random.ts";
 import { idOfEnvelope, type Overrides, overridden, signFields } from "../cast/statement.ts";
+import { houseBehindLiar } from "./behind-liar.ts";
 import { expectDone, OperatorHouse, type Ran } from "./house.ts";
 import { type Lie, LyingRelay } from "./lying-relay.ts";
 import { SocketDevice } from "./socket-device.ts";
@@ -21,10 +22,7 @@ let grace: Colleague;
 let web1: SocketDevice;
 
 beforeAll(async () => {
-  liar = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: liar.url });
-  liar.upstream = house.relay.url;
-  expectDone(await house.init());
+  ({ liar, house } = await houseBehindLiar());
   const { file } = await house.package("acme.json");
   web1 = await SocketDevice.enrol(liar.url, { file, word: "web1", host: "web1.example" });
   expectDone(await house.unlocked(["group", "add", "web", "web1"]));

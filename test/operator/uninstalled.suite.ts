@@ -4,6 +4,7 @@ import { signBindingReport } from "../../protocol/binding-report.ts";
 import { readEnvelope } from "../../protocol/envelope.ts";
 import { device } from "../cast/device.ts";
 import { digestOf } from "../cast/random.ts";
+import { houseBehindLiar, twoDevices } from "./behind-liar.ts";
 import { expectDone, OperatorHouse } from "./house.ts";
 import { LyingRelay } from "./lying-relay.ts";
 import { SocketDevice } from "./socket-device.ts";
@@ -17,13 +18,8 @@ const left = { journal: { seq: 7, hash: digestOf("journal") } };
 const HINT = "uninstalled, and still members: ";
 
 beforeAll(async () => {
-  liar = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: liar.url });
-  liar.upstream = house.relay.url;
-  expectDone(await house.init());
-  const { file } = await house.package("acme.json");
-  web1 = await SocketDevice.enrol(liar.url, { file, word: "web1", host: "web1.example" });
-  web2 = await SocketDevice.enrol(liar.url, { file, word: "web2", host: "web2.example" });
+  ({ liar, house } = await houseBehindLiar());
+  [web1, web2] = await twoDevices({ liar, house });
   expectDone(await house.unlocked(["group", "add", "web", "web1"]));
 }, 60_000);
 

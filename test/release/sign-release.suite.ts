@@ -80,6 +80,15 @@ function sign(args: readonly string[], env: Readonly<Record<string, string>> = {
   return { status, stdout, stderr };
 }
 
+/** The lines of docs/update.md, but that their passphrase comes from a file. */
+function encryptedKey(at: string) {
+  const [file, passphrase] = [join(at, "release-key.pem"), join(at, "passphrase")];
+  writeFileSync(passphrase, "a test's own");
+  const generate = ["genpkey", "-algorithm", "ed25519", "-aes256", "-pass", `file:${passphrase}`, "-out", file];
+  execFileSync("openssl", generate, { stdio: "ignore" });
+  return { file, passphrase };
+}
+
 const publicOf = (key: string) => sign(["--key", key, "--public"]).stdout.trim();
 const released = (folder: string) => new Uint8Array(readFileSync(join(folder, "release.json")));
 
@@ -137,6 +146,18 @@ describe("a release folder", () => {
   });
 });
 
+it("a key that lies encrypted comes by standard input", () => {
+  const { at, folder } = scene();
+  const { file, passphrase } = encryptedKey(at);
+  const decrypted = `openssl pkey -in ${file} -passin file:${passphrase}`;
+  const piped = (...args: readonly string[]) => {
+    const line = `${decrypted} | SOURCE_DATE_EPOCH=1700000000 "$0" scripts/sign-release.ts --key /dev/stdin "$@"`;
+    return execFileSync("sh", ["-c", line, process.execPath, ...args], { cwd: ROOT, encoding: "utf8" });
+  };
+  piped("--folder", folder);
+  expect(readRelease(released(folder), releaseKeys([piped("--public").trim()])).signers).toHaveLength(1);
+});
+
 describe("nothing is signed where", () => {
   it.each([
     [
@@ -183,6 +204,7 @@ describe("nothing is signed where", () => {
       },
       /may be read by others/,
     ],
+    ["the key is encrypted", (at: string) => ["--key", encryptedKey(at).file], /is encrypted\nhint: openssl pkey -in/],
   ] as const)("%s", (_what, keyOf, words) => {
     const { at, folder } = scene();
     const { status, stderr } = sign([...keyOf(at), "--folder", folder]);

@@ -3,14 +3,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { VERSION } from "../../agent/version.ts";
+import { VERSION as CLIENTS } from "../../operator/version.ts";
 import manifest from "../../package.json" with { type: "json" };
+import { VERSION as RELAYS } from "../../relay/version.ts";
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, "../..", path), "utf8");
 const wordsAfter = (text: string, start: RegExp) =>
   [...text.matchAll(start)].flatMap(([, words]) => String(words).split(" ")).toSorted();
 
-test("the packages bear the agent's own version", () => {
-  expect(VERSION.text).toBe(`keybound-agent ${manifest.version}`);
+test("the packages bear the versions that their programs say", () => {
+  const { version } = manifest;
+  expect([VERSION.text, CLIENTS, RELAYS]).toEqual([`keybound-agent ${version}`, version, version]);
 });
 
 test("the starter forgets what the unit forgets", () => {

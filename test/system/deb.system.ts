@@ -1,41 +1,30 @@
 // The .deb on machines with a real systemd: installed and bound in one line, killed, upgraded, downgraded, removed and purged, with
 // jobs that are signed and carried by a relay on the host.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
-import { Desk, Estate } from "../e2e/estate.ts";
 import {
+  atWork,
   DAMAGE,
   deploymentOn,
   dpkg,
   FILES,
   fresh as freshMachine,
   installed as installedMachine,
-  makePackages,
+  layUpdate,
   NEXT_VERSION,
   NOW_VERSION,
-  type Packages,
+  forAllTests,
   TRACES,
 } from "./installed.ts";
 import { Machine } from "./machine.ts";
 
-let estate: Estate;
-let packages: Packages;
-
-beforeAll(async () => {
-  packages = await makePackages();
-  estate = await Estate.open();
-});
-
-afterAll(async () => {
-  await estate[Symbol.asyncDispose]();
-  packages[Symbol.dispose]();
-});
+const here = forAllTests();
 
 let count = 0;
 
-const fresh = () => freshMachine({ packages, estate });
-const installed = () => installedMachine({ packages, estate });
+const fresh = () => freshMachine(here);
+const installed = () => installedMachine(here);
 
 const ACTIVE = "systemctl is-active --quiet keybound-agent";
 const pidOf = (machine: Machine) => machine.does("systemctl show --value -p MainPID keybound-agent");
@@ -46,11 +35,9 @@ const TRACED = "echo ran >> /root/trace; sleep 300";
 describe("one line", () => {
   it("installs, binds, starts, and the device runs what is signed for it, as root", async () => {
     const { machine, tenant } = await fresh();
-    const { code, stderr } = machine.run(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    const { code, stderr } = machine.run(dpkg(NOW_VERSION), deploymentOn(machine, { ...here, tenant }));
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^bound to org\d+ \(epoch 1\)$/m)]);
-    const desk = await Desk.open(estate, tenant);
-    onTestFinished(() => desk[Symbol.asyncDispose]());
-    const device = await desk.device();
+    const { desk, device } = await atWork(here.estate, tenant);
     const receipt = await desk.receipt(device, await desk.send(device, "id -u > /root/who"));
     expect(receipt.outcome).toEqual({ type: "exited", code: 0 });
     expect(machine.read("/root/who")).toBe("0\n");
@@ -65,8 +52,8 @@ describe("one line", () => {
 
   it("with a wrong pin fails in the agent's words, and is made good with the right one", async () => {
     const { machine, tenant } = await fresh();
-    const right = deploymentOn(machine, { estate, tenant });
-    const other = await estate.found(`other${count++}`);
+    const right = deploymentOn(machine, { ...here, tenant });
+    const other = await here.estate.found(`other${count++}`);
     const { code, stderr } = machine.run(dpkg(NOW_VERSION), { ...right, KEYBOUND_TRUST: pinOf(other.id) });
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound-agent: package-trust: ")]);
     expect(ownerOn(machine).bound).toBe(false);
@@ -82,8 +69,8 @@ describe("one line", () => {
 
   it("never gives the device to another organisation without the words for it", async () => {
     const { machine } = await installed();
-    const stranger = await estate.found(`other${count++}`);
-    const strange = deploymentOn(machine, { estate, tenant: stranger });
+    const stranger = await here.estate.found(`other${count++}`);
+    const strange = deploymentOn(machine, { ...here, tenant: stranger });
     const { code, stderr } = machine.run(dpkg(NEXT_VERSION), strange);
     expect([code, stderr]).toEqual([1, expect.stringContaining("keybound-agent: owner-other: ")]);
     expect(machine.run(ACTIVE).code).toBe(0);
@@ -98,11 +85,9 @@ describe("without a deployment", () => {
     machine.does(dpkg(NOW_VERSION));
     await machine.comesTrue("journalctl -u keybound-agent | grep -q 'waiting to be bound'");
     const pid = pidOf(machine);
-    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { estate, tenant });
+    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { ...here, tenant });
     machine.does(`keybound-agent bind ${file} --trust ${pin}`);
-    const desk = await Desk.open(estate, tenant);
-    onTestFinished(() => desk[Symbol.asyncDispose]());
-    await desk.device();
+    await atWork(here.estate, tenant);
     expect([pidOf(machine), machine.does("systemctl show --value -p NRestarts keybound-agent")]).toEqual([pid, "0"]);
   });
 
@@ -122,7 +107,7 @@ function leave(machine: Machine, from: Readonly<Record<"KEYBOUND_DEPLOYMENT" | "
 describe("a deployment that waits in /etc/keybound", () => {
   it("is taken by the installation, and then gone", async () => {
     const { machine, tenant } = await fresh();
-    leave(machine, deploymentOn(machine, { estate, tenant }));
+    leave(machine, deploymentOn(machine, { ...here, tenant }));
     machine.does(dpkg(NOW_VERSION));
     expect(ownerOn(machine).bound).toBe(true);
     expect(machine.does("ls -A /etc/keybound")).toBe("");
@@ -130,7 +115,7 @@ describe("a deployment that waits in /etc/keybound", () => {
 
   it("is not taken where others than root can write", async () => {
     const { machine, tenant } = await fresh();
-    leave(machine, deploymentOn(machine, { estate, tenant }));
+    leave(machine, deploymentOn(machine, { ...here, tenant }));
     machine.does("chmod 0666 /etc/keybound/trust");
     const { code, stderr } = machine.run(dpkg(NOW_VERSION));
     expect([code, stderr]).toEqual([
@@ -141,16 +126,14 @@ describe("a deployment that waits in /etc/keybound", () => {
   });
 
   it("stays in an image, and binds each machine that starts from it", async () => {
-    const machine = new Machine(packages.folder);
+    const machine = new Machine(here.packages.folder);
     onTestFinished(() => machine[Symbol.asyncDispose]());
-    const tenant = await estate.found(`other${count++}`);
-    leave(machine, deploymentOn(machine, { estate, tenant }));
+    const tenant = await here.estate.found(`other${count++}`);
+    leave(machine, deploymentOn(machine, { ...here, tenant }));
     expect(machine.runInImage(dpkg(NOW_VERSION))).toMatchObject({ code: 0 });
     expect(machine.has("/var/lib/keybound")).toBe(false);
     await machine.start();
-    const desk = await Desk.open(estate, tenant);
-    onTestFinished(() => desk[Symbol.asyncDispose]());
-    await desk.device();
+    await atWork(here.estate, tenant);
     expect(machine.does("ls -A /etc/keybound")).toBe("");
   });
 });
@@ -179,6 +162,13 @@ describe("an installed agent", () => {
     const { machine } = await installed();
     const hostile = { NODE_OPTIONS: "--require=/nowhere", LD_PRELOAD: "/nowhere.so", OPENSSL_CONF: "/nowhere.cnf" };
     expect(machine.does("keybound-agent --version", hostile)).toMatch(/^keybound-agent \d/);
+  });
+
+  it("starts no program of the caller's search path", async () => {
+    const { machine } = await installed();
+    machine.write("/root/bin/head", "#!/bin/sh\ntouch /root/stolen\n", 0o755);
+    machine.does("keybound-agent status", { PATH: "/root/bin:/usr/bin:/bin" });
+    expect(machine.has("/root/stolen")).toBe(false);
   });
 
   it("has no file that anybody but root could change, and a state that nobody else can read", async () => {
@@ -238,8 +228,8 @@ describe("an upgrade", () => {
 
   it("does not fail for a deployment that merely waits and is not taken", async () => {
     const { machine, tenant } = await installed();
-    const stranger = await estate.found(`other${count++}`);
-    leave(machine, deploymentOn(machine, { estate, tenant: stranger }));
+    const stranger = await here.estate.found(`other${count++}`);
+    leave(machine, deploymentOn(machine, { ...here, tenant: stranger }));
     const { code, stderr } = machine.run(dpkg(NEXT_VERSION));
     expect([code, stderr]).toEqual([0, expect.stringContaining("the owner is as before")]);
     expect(machine.does("keybound-agent status")).toMatch(new RegExp(`^Owner +${tenant.state.name}`, "m"));
@@ -271,6 +261,16 @@ describe("a downgrade", () => {
     machine.does(dpkg(NEXT_VERSION));
     machine.does(dpkg(NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
     expect(machine.does("dpkg-query -W -f '${Version}' keybound-agent")).toBe(NOW_VERSION);
+  });
+
+  it("that is insisted on ends what an update had brought", async () => {
+    const { machine } = await fresh();
+    machine.does(dpkg(NOW_VERSION));
+    layUpdate(machine);
+    machine.does(dpkg(NOW_VERSION));
+    expect(machine.does("keybound-agent --version")).toBe("keybound-agent 0.2.0");
+    machine.does(dpkg(NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
+    expect(machine.does("keybound-agent --version")).toBe("keybound-agent 0.1.0");
   });
 });
 
@@ -306,7 +306,7 @@ describe("removal", () => {
 
   it("and the same package again make another device of the same owner, on the old journal", async () => {
     const { machine, tenant } = await fresh();
-    const deployment = deploymentOn(machine, { estate, tenant });
+    const deployment = deploymentOn(machine, { ...here, tenant });
     machine.does(dpkg(NOW_VERSION), deployment);
     const before = ownerOn(machine);
     machine.does("dpkg -r keybound-agent");
@@ -319,15 +319,40 @@ describe("removal", () => {
 
   it("goes on without a network, and says that nobody was told", async () => {
     const { machine, tenant } = await fresh();
-    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { estate, tenant }));
+    machine.does(dpkg(NOW_VERSION), deploymentOn(machine, { ...here, tenant }));
     expect(machine.does("unshare -n dpkg -r keybound-agent")).toContain("nobody was told");
     expect(machine.has("/var/lib/keybound.status.json")).toBe(false);
   });
 
-  it("with a purge leaves nothing, and it can be installed anew", async () => {
+  it("after it, a waiting deployment that is refused fails the installation, as at a first one", async () => {
+    const { machine, tenant } = await installed();
+    machine.does("dpkg -r keybound-agent");
+    const other = await here.estate.found(`other${count++}`);
+    leave(machine, { ...deploymentOn(machine, { ...here, tenant }), KEYBOUND_TRUST: pinOf(other.id) });
+    const { code, stderr } = machine.run(dpkg(NOW_VERSION));
+    expect([code, stderr]).toEqual([1, expect.stringContaining("installed, but not bound by this deployment")]);
+    expect(ownerOn(machine).bound).toBe(false);
+  });
+
+  it("goes on where the agent hangs, and says what stays", async () => {
+    const { machine } = await installed();
+    machine.write("/usr/bin/keybound-agent", "#!/bin/sh\ntrap '' TERM\nsleep 1000\n", 0o755);
+    const { code, stderr } = machine.run("dpkg -r keybound-agent");
+    expect([code, stderr]).toEqual([0, expect.stringContaining("owner and keys stay in /var/lib/keybound")]);
+    expect(machine.has("/usr/libexec/keybound-agent")).toBe(false);
+  });
+
+  it("from a disk that is none of this machine's takes nothing of this machine", async () => {
+    const { machine } = await installed();
+    const disk = "/root/disk/var/lib/keybound";
+    machine.does(`mkdir -p ${disk} && DPKG_ROOT=/root/disk sh /var/lib/dpkg/info/keybound-agent.postrm purge`);
+    expect([machine.has(disk), machine.has("/var/lib/keybound/state.db")]).toEqual([false, true]);
+  });
+
+  it("with a purge leaves nothing, not even a consent that waited, and it can be installed anew", async () => {
     const { machine } = await installed();
     // As a job leaves it that brought files.
-    machine.does("mkdir -m 711 /var/lib/keybound.files");
+    machine.does("mkdir -m 711 /var/lib/keybound.files && touch /etc/keybound/rebind");
     machine.does("dpkg --purge keybound-agent");
     expect(machine.does(TRACES)).toBe("");
     machine.does(dpkg(NOW_VERSION));

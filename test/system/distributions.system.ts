@@ -1,32 +1,10 @@
 // The .deb from installation to purge on each Debian that the mirror has, with the systemd, dpkg and libraries of that one.
-import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
-import { Estate } from "../e2e/estate.ts";
-import {
-  atWork,
-  deploymentOn,
-  dpkg,
-  installed,
-  makePackages,
-  NEXT_VERSION,
-  NOW_VERSION,
-  type Packages,
-  TRACES,
-} from "./installed.ts";
+import { expect, it, onTestFinished } from "vitest";
+import { atWork, deploymentOn, dpkg, installed, NEXT_VERSION, NOW_VERSION, forAllTests, TRACES } from "./installed.ts";
 import { Machine } from "./machine.ts";
 import { SUITES } from "./root.ts";
 
-let estate: Estate;
-let packages: Packages;
-
-beforeAll(async () => {
-  packages = await makePackages();
-  estate = await Estate.open();
-});
-
-afterAll(async () => {
-  await estate[Symbol.asyncDispose]();
-  packages[Symbol.dispose]();
-});
+const here = forAllTests();
 
 type Scene = Awaited<ReturnType<typeof installed>>;
 const DONE = { type: "exited", code: 0 };
@@ -36,7 +14,7 @@ const UNIT = "/usr/lib/systemd/system/keybound-agent.service";
 it.each(SUITES)(
   "%s installs and binds, answers a job, comes back from kill -9, upgrades, removes and purges",
   async (suite) => {
-    const scene = await installed({ packages, estate }, { suite });
+    const scene = await installed(here, { suite });
     console.log(`${suite}: ${versions(scene)}`);
     await expectJobInGroup(scene);
     expectNoComplaint(scene);
@@ -100,22 +78,22 @@ function remove({ machine }: Scene): void {
 
 /** A machine's disk and an organisation, for containers that come and go on it. */
 async function containerDisk() {
-  const disk = new Machine(packages.folder);
+  const disk = new Machine(here.packages.folder);
   onTestFinished(() => disk[Symbol.asyncDispose]());
   // As images of containers are: no systemd, and no identity.
   const { code } = disk.runInImage("dpkg --purge --force-depends systemd-sysv systemd");
   expect([code, disk.has("/usr/bin/systemctl"), disk.has("/etc/machine-id")]).toEqual([0, false, false]);
-  return { disk, tenant: await estate.found("containers") };
+  return { disk, tenant: await here.estate.found("containers") };
 }
 
 it("a container without systemd installs, binds, says that nothing was started, and serves by `keybound-agent run`", async () => {
   const { disk, tenant } = await containerDisk();
-  const { code, stderr } = await disk.runInContainer(dpkg(NOW_VERSION), deploymentOn(disk, { estate, tenant }));
+  const { code, stderr } = await disk.runInContainer(dpkg(NOW_VERSION), deploymentOn(disk, { ...here, tenant }));
   expect([code, stderr]).toEqual([0, expect.stringMatching(/^bound to containers /m)]);
   expect(stderr).toContain("systemd does not run here, so the service was not started");
   const end = new AbortController();
   const serving = disk.runInContainer("exec keybound-agent run", {}, end.signal);
-  const { desk, device } = await atWork(estate, tenant);
+  const { desk, device } = await atWork(here.estate, tenant);
   const receipt = await desk.receipt(device, await desk.send(device, "echo ran >> /root/trace"));
   expect([receipt.outcome, disk.read("/root/trace")]).toEqual([DONE, "ran\n"]);
   end.abort();

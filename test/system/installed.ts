@@ -5,8 +5,8 @@ import { basename, join } from "node:path";
 import { makeLinuxPackages } from "../../scripts/package/linux.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import type { Tenant } from "../cast/tenant.ts";
-import { onTestFinished } from "vitest";
-import { Desk, type Estate } from "../e2e/estate.ts";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { Desk, Estate } from "../e2e/estate.ts";
 import { Machine } from "./machine.ts";
 import type { RootOptions } from "./root.ts";
 import { installTools } from "./tools.ts";
@@ -48,6 +48,30 @@ export function deploymentOn(machine: Machine, { estate, tenant }: { estate: Est
 
 export type Surroundings = { readonly packages: Packages; readonly estate: Estate };
 
+/** The packages and a relay on the host, there while the tests of the file run that calls this at its top. */
+export function forAllTests(): Surroundings {
+  let made: Surroundings | undefined;
+  beforeAll(async () => {
+    made = { packages: await makePackages(), estate: await Estate.open() };
+  });
+  afterAll(async () => {
+    await made?.estate[Symbol.asyncDispose]();
+    made?.packages[Symbol.dispose]();
+  });
+  const there = (): Surroundings => {
+    if (made === undefined) throw new Error("internal error: not before the tests");
+    return made;
+  };
+  return {
+    get packages() {
+      return there().packages;
+    },
+    get estate() {
+      return there().estate;
+    },
+  };
+}
+
 let count = 0;
 
 /** A machine that runs until the test ends, with nothing of ours on it, and an organisation. */
@@ -84,3 +108,11 @@ export const DAMAGE =
   "rm /usr/libexec/keybound-agent/bind-at-install /usr/lib/systemd/system/keybound-agent.service; " +
   "rm /usr/libexec/keybound-agent/node; echo 'throw 1' > /usr/libexec/keybound-agent/keybound-agent.cjs; " +
   "chmod 0777 /usr/bin/keybound-agent";
+
+/** A version that an update would have brought, as far as the starter asks: it says its name. */
+export function layUpdate(machine: Machine): void {
+  const versions = "/usr/libexec/keybound-agent/versions";
+  machine.write(`${versions}/0.2.0/node`, "#!/bin/sh\necho keybound-agent 0.2.0\n", 0o755);
+  machine.write(`${versions}/0.2.0/keybound-agent.cjs`, "", 0o644);
+  machine.write(`${versions}/current`, "0.2.0\n", 0o644);
+}

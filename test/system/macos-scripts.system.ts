@@ -150,6 +150,15 @@ describe("an installation", () => {
     expect(mac.calls()).toEqual([]);
   });
 
+  it("makes no link where somebody else could lead it elsewhere", () => {
+    const mac = aMac();
+    mac.run(
+      "mkdir /etc/sudoers.d && rmdir /usr/local/bin && ln -s /etc/sudoers.d /usr/local/bin && chown 1000 /usr/local",
+    );
+    expect(mac.install("0.1.0").code).toBe(1);
+    expect(mac.run("ls /etc/sudoers.d").stdout).toBe("");
+  });
+
   it("leaves a command of somebody else's alone, and the folder that it is in", () => {
     const mac = aMac();
     mac.machine.write("/usr/local/bin/keybound-agent", "mine\n", 0o755);

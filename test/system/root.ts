@@ -33,8 +33,13 @@ function rootWith(suite: Suite, more: string): string {
   if (existsSync(root)) return root;
   const part = `${root}.${process.pid}`;
   execFileSync("cp", ["-a", plain, part]);
-  const install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", ...more.split(" ")];
-  execFileSync("chroot", [part, "env", "DEBIAN_FRONTEND=noninteractive", ...install], { stdio: "ignore" });
+  const apt = (...args: readonly string[]) =>
+    execFileSync("chroot", [part, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", ...args], {
+      stdio: "ignore",
+    });
+  // The mirror may have newer ones than when the plain root was made.
+  apt("update");
+  apt("install", "-y", "--no-install-recommends", ...more.split(" "));
   renameSync(part, root);
   return root;
 }

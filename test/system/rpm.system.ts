@@ -4,27 +4,26 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { pinOf } from "../../protocol/pin.ts";
-import { Desk, Estate } from "../e2e/estate.ts";
-import { DAMAGE, deploymentOn, FILES, makePackages, NEXT_VERSION, NOW_VERSION, type Packages } from "./installed.ts";
-import { Machine } from "./machine.ts";
+import type { Tenant } from "../cast/tenant.ts";
+import {
+  atWork,
+  DAMAGE,
+  deploymentOn,
+  FILES,
+  fresh as freshMachine,
+  layUpdate,
+  NEXT_VERSION,
+  NOW_VERSION,
+  forAllTests,
+} from "./installed.ts";
+import type { Machine } from "./machine.ts";
 
-let estate: Estate;
-let packages: Packages;
-
-beforeAll(async () => {
-  packages = await makePackages();
-  estate = await Estate.open();
-});
-
-afterAll(async () => {
-  await estate[Symbol.asyncDispose]();
-  packages[Symbol.dispose]();
-});
+const here = forAllTests();
 
 const rpm = (...args: readonly string[]) => execFileSync("rpm", args, { encoding: "utf8" });
-const file = (version = NOW_VERSION) => join(packages.folder, `${version}.rpm`);
+const file = (version = NOW_VERSION) => join(here.packages.folder, `${version}.rpm`);
 const line = (how: string, version: string) => `rpm ${how} --force-debian --nodeps /srv/shared/${version}.rpm`;
 
 describe("the .rpm", () => {
@@ -34,6 +33,19 @@ describe("the .rpm", () => {
       expect.arrayContaining(["libatomic.so.1()(64bit)", "libstdc++.so.6()(64bit)", "findutils"]),
     );
     expect(rpm("-K", file())).toMatch(/digests OK/);
+  });
+
+  it("has what its scripts call there before they run, also where a whole system is installed at once", () => {
+    const scripts = ["post", "preun", "postun"];
+    const lines = rpm("-qp", "--qf", "[%{REQUIRENAME} %{REQUIREFLAGS:deptype}\n]", file()).split("\n");
+    const needed = ["coreutils", "findutils", "sed"].flatMap((name) => scripts.map((script) => `${name} ${script}`));
+    expect(needed.filter((one) => !lines.includes(one))).toEqual([]);
+    const order = rpm("-qp", "--qf", "[%{ORDERNAME} %{ORDERFLAGS:deptype}\n]", file()).trim().split("\n");
+    expect(order.toSorted()).toEqual(["systemd post", "systemd postun", "systemd preun"]);
+  });
+
+  it("has its licences also where documents are left out", () => {
+    expect(rpm("-qp", "--licensefiles", file())).toBe("/usr/share/doc/keybound-agent/copyright\n");
   });
 
   it("installs into a root of its own, every file with its size, hash, mode and owner", () => {
@@ -49,27 +61,27 @@ describe("the .rpm", () => {
   });
 });
 
-let count = 0;
+/** A machine that knows rpm, and an organisation. */
+async function fresh() {
+  const made = await freshMachine(here);
+  made.machine.does("rpm --initdb");
+  return made;
+}
 
 async function installed() {
-  const machine = await Machine.boot(packages.folder);
-  onTestFinished(() => machine[Symbol.asyncDispose]());
-  const tenant = await estate.found(`rpm${count++}`);
-  machine.does("rpm --initdb");
-  machine.does(line("-i", NOW_VERSION), deploymentOn(machine, { estate, tenant }));
-  const desk = await Desk.open(estate, tenant);
-  onTestFinished(() => desk[Symbol.asyncDispose]());
-  return { machine, desk, device: await desk.device() };
+  const { machine, tenant } = await fresh();
+  machine.does(line("-i", NOW_VERSION), deploymentOn(machine, { ...here, tenant }));
+  return { machine, tenant, ...(await atWork(here.estate, tenant)) };
 }
 
-/** A machine without the package, and what binds it to an organisation but for a pin of another's. */
-async function withWrongPin() {
-  const machine = await Machine.boot(packages.folder);
-  onTestFinished(() => machine[Symbol.asyncDispose]());
-  const [tenant, other] = [await estate.found(`rpm${count++}`), await estate.found(`rpm${count++}`)];
-  machine.does("rpm --initdb");
-  return { machine, wrong: { ...deploymentOn(machine, { estate, tenant }), KEYBOUND_TRUST: pinOf(other.id) } };
+/** What binds the machine to the organisation but for a pin of another's. */
+async function wrongOn(machine: Machine, tenant: Tenant) {
+  const other = await here.estate.found(`not ${tenant.state.name}`);
+  return { ...deploymentOn(machine, { ...here, tenant }), KEYBOUND_TRUST: pinOf(other.id) };
 }
+
+/** The second half of the line that INSTALL.txt has for rpm. */
+const belongsTo = (tenant: Tenant) => `keybound-agent status | grep -q '^Owner.*${pinOf(tenant.id)}'`;
 
 describe("rpm", () => {
   it("installs, binds, enables and starts in one line, and a signed job runs", async () => {
@@ -81,18 +93,30 @@ describe("rpm", () => {
   });
 
   it("says that a deployment was refused, which its exit code does not, but the line after it does", async () => {
-    const { machine, wrong } = await withWrongPin();
-    const { code, stderr } = machine.run(line("-i", NOW_VERSION), wrong);
+    const { machine, tenant } = await fresh();
+    const { code, stderr } = machine.run(line("-i", NOW_VERSION), await wrongOn(machine, tenant));
     expect([code, stderr]).toEqual([0, expect.stringContaining("keybound-agent: package-trust: ")]);
     expect(stderr).toMatch(/%post\(.*\) scriptlet failed, exit status 1/);
-    expect(machine.run("keybound-agent status | grep -q ^Owner").code).toBe(1);
+    expect(machine.run(belongsTo(tenant)).code).toBe(1);
     expect(machine.run("systemctl is-active keybound-agent").stdout).toBe("active\n");
   });
 
+  it("so it does where the device has an owner, and the deployment was another's", async () => {
+    const { machine, tenant } = await installed();
+    const stranger = await here.estate.found(`after ${tenant.state.name}`);
+    const { code, stderr } = machine.run(
+      line("-U", NEXT_VERSION),
+      deploymentOn(machine, { ...here, tenant: stranger }),
+    );
+    expect([code, stderr]).toEqual([0, expect.stringContaining("keybound-agent: owner-other: ")]);
+    expect([machine.run(belongsTo(stranger)).code, machine.run(belongsTo(tenant)).code]).toEqual([1, 0]);
+  });
+
   it("upgrades whole beside a deployment that is refused", async () => {
-    const { machine, wrong } = await withWrongPin();
+    const { machine, tenant } = await fresh();
     machine.does(line("-i", NOW_VERSION));
-    expect(machine.run(line("-U", NEXT_VERSION), wrong).stderr).toContain("keybound-agent: package-trust: ");
+    const { stderr } = machine.run(line("-U", NEXT_VERSION), await wrongOn(machine, tenant));
+    expect(stderr).toContain("keybound-agent: package-trust: ");
     expect(machine.does("rpm -q keybound-agent")).toMatch(new RegExp(`^keybound-agent-${NEXT_VERSION}-1\\.\\w+$`));
   });
 
@@ -107,6 +131,15 @@ describe("rpm", () => {
     });
     const { outcome } = await desk.receipt(device, await desk.send(device, "true"));
     expect(outcome).toEqual({ type: "exited", code: 0 });
+  });
+
+  it("goes back with --oldpackage, and with the word for it ends what an update had brought", async () => {
+    const { machine } = await installed();
+    machine.does(line("-U", NEXT_VERSION));
+    layUpdate(machine);
+    machine.does(line("-U --oldpackage", NOW_VERSION), { KEYBOUND_DOWNGRADE: "yes" });
+    expect(machine.does("rpm -q keybound-agent")).toMatch(new RegExp(`^keybound-agent-${NOW_VERSION}-1\\.\\w+$`));
+    expect(machine.does("keybound-agent --version")).toBe("keybound-agent 0.1.0");
   });
 
   it("mends what was deleted and changed by the same version again, and stays the same device", async () => {

@@ -1,23 +1,11 @@
 // The service under a real systemd: when it counts as active, how a hung agent is ended and comes back, and what jobs see of it.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Estate } from "../e2e/estate.ts";
-import { deploymentOn, installed as installedMachine, makePackages, type Packages } from "./installed.ts";
+import { describe, expect, it } from "vitest";
+import { deploymentOn, installed as installedMachine, forAllTests } from "./installed.ts";
 import type { Machine } from "./machine.ts";
 
-let estate: Estate;
-let packages: Packages;
+const here = forAllTests();
 
-beforeAll(async () => {
-  packages = await makePackages();
-  estate = await Estate.open();
-});
-
-afterAll(async () => {
-  await estate[Symbol.asyncDispose]();
-  packages[Symbol.dispose]();
-});
-
-const installed = () => installedMachine({ packages, estate });
+const installed = () => installedMachine(here);
 
 /** The same with a watchdog of 3 s in place of 90, and a job at work. */
 async function watched() {
@@ -34,6 +22,7 @@ async function watched() {
 const TRACED = "echo ran >> /root/trace; sleep 300";
 const shown = (machine: Machine, property: string) =>
   machine.does(`systemctl show --value -p ${property} keybound-agent`);
+const logged = (priority: string) => `journalctl -q -o cat -t keybound-agent -p ${priority}..${priority}`;
 const isBack = (machine: Machine, pid: string) =>
   machine.comesTrue(
     `systemctl is-active --quiet keybound-agent && systemctl show --value -p MainPID keybound-agent | grep -qvx -e 0 -e ${pid}`,
@@ -75,7 +64,7 @@ describe("the service", () => {
     machine.does("systemctl start --no-block keybound-agent");
     await machine.comesTrue("systemctl show --value -p StatusText keybound-agent | grep -q 'made on another machine'");
     expect([shown(machine, "ActiveState"), shown(machine, "NRestarts")]).toEqual(["activating", "0"]);
-    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { estate, tenant });
+    const { KEYBOUND_DEPLOYMENT: file, KEYBOUND_TRUST: pin } = deploymentOn(machine, { ...here, tenant });
     machine.does(`keybound-agent bind ${file} --trust ${pin}`);
     await machine.comesTrue("systemctl is-active --quiet keybound-agent");
   });
@@ -105,19 +94,40 @@ describe("the watchdog", () => {
     const scene = await watched();
     // Node's debugger, opened by a signal, is the way into a loop that runs.
     scene.machine.does(`kill -USR1 ${scene.pid}`);
-    await scene.machine.until(() => spin(scene.machine), "the loop to spin");
+    await scene.machine.until(() => evaluate(scene.machine, "for (;;);"), "the loop to spin");
     await isBack(scene.machine, scene.pid);
     expect(scene.machine.does("journalctl -u keybound-agent")).toMatch(/[Ww]atchdog timeout/);
     await expectSameOwnerAndOneAnswer(scene);
   });
 });
 
-/** Whether the agent was told by its debugger to do nothing else for ever. */
-function spin(machine: Machine): boolean {
+// As on macOS, where standard output leads to no log of the system's; logger(1) is Debian's here, and the log journald's.
+it("what the agent writes into a file of its own is in the system's log as well, with the fault that ends it and its own last word", async () => {
+  const { machine } = await installed();
+  const settings = "Environment=KEYBOUND_LOG_FILE=/var/log/keybound-agent.log KEYBOUND_LOG_SYSTEM=info";
+  machine.write("/etc/systemd/system/keybound-agent.service.d/log.conf", `[Service]\n${settings}\n`, 0o644);
+  machine.does("systemctl daemon-reload && systemctl restart keybound-agent");
+  await machine.comesTrue(`${logged("notice")} | grep -q '"msg":"connected"'`);
+  const own = machine.read("/var/log/keybound-agent.log").trim().split("\n");
+  expect(machine.does(logged("notice")).split("\n").slice(0, 3)).toEqual(
+    own.slice(0, 3).map((line) => `keybound-agent ${line}`),
+  );
+  const pid = shown(machine, "MainPID");
+  machine.does(`kill -USR1 ${pid}`);
+  const fault = "setTimeout(() => { throw new Error('made by a test'); })";
+  await machine.until(() => evaluate(machine, fault), "a fault");
+  await isBack(machine, pid);
+  await machine.comesTrue(`${logged("crit")} | grep 'ended by a fault' | grep -q 'made by a test'`);
+  machine.does("systemctl stop keybound-agent");
+  await machine.comesTrue(`${logged("notice")} | tail -n 1 | grep -q '"msg":"stopped"'`);
+});
+
+/** Whether the agent was told by its debugger, which SIGUSR1 opened, to carry this out. */
+function evaluate(machine: Machine, expression: string): boolean {
   const script = `fetch("http://127.0.0.1:9229/json").then((r) => r.json()).then(([{ webSocketDebuggerUrl: url }]) => {
     const socket = new WebSocket(url);
     socket.onopen = () => {
-      socket.send(JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: "for (;;);" } }));
+      socket.send(JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: ${JSON.stringify(expression)} } }));
       setTimeout(() => process.exit(0), 500);
     };
   }, () => process.exit(1));`;

@@ -81,7 +81,11 @@ describe("installed by Wine", () => {
     const values = "('UPGRADINGPRODUCTCODE', '{B0D5A3F1-5B0C-4B4E-9C50-7F0F9B7B6A12}')";
     const query = `INSERT INTO \`Property\` (\`Property\`, \`Value\`) VALUES ${values}`;
     for (const installed of kept) execFileSync("msibuild", [installed, "-q", query]);
-    return await msiexec("/i", file, ...over);
+    const before = agents();
+    const code = await msiexec("/i", file, ...over);
+    // Wine's installer goes on while a service still stops: a job must not find the agent that is about to end.
+    if (code === 0) await until(() => agents().length === 1 && !before.includes(agents()[0] ?? 0), "another agent");
+    return code;
   }
   const REFUSED = 1603 & 0xff;
   // Wine says 1627 (the function failed) where Windows says 1603.
@@ -228,7 +232,6 @@ describe("installed by Wine", () => {
 
   it("is upgraded in place as the same device", async () => {
     expect(await replace(newer)).toBe(0);
-    await isRunning();
     expect(await said("echo newer\n")).toBe("newer\r\n");
     expect(await versions()).toEqual(["1.0.1"]);
   });
