@@ -20,11 +20,16 @@ export type DeviceBehind = {
 /** A device that signed for a place which the log here does not have. */
 export type DeviceOdd = OddPlace & { readonly id: string; readonly name: string };
 
+/** A device whose agent was uninstalled, as it signed: nobody there will hear of anything. */
+export type DeviceLeft = { readonly id: string; readonly name: string; readonly leftAt: number };
+
 export type DevicesHeard = {
+  /** Without those that were uninstalled. */
   readonly total: number;
   readonly known: number;
   readonly notYet: readonly DeviceBehind[];
   readonly odd: readonly DeviceOdd[];
+  readonly uninstalled: readonly DeviceLeft[];
 };
 
 export type ColleagueHeard = {
@@ -55,14 +60,18 @@ export async function devicesHeard(
   const rows = new Map(listed.map((row) => [row.device, row]));
   const notYet: DeviceBehind[] = [];
   const odd: DeviceOdd[] = [];
+  const uninstalled: DeviceLeft[] = [];
   for (const member of byName(session.roster.devices.values())) {
     const head = session.desk.cache.knownHead(member.device);
     const stands = head === undefined ? "known" : await standings.of(head);
+    const row = rows.get(member.device);
     if (head !== undefined && stands !== "known") odd.push(oddDevice(member, { stands, place: placeOf(head) }));
-    else if (head === undefined || head.seq < place.seq) notYet.push(behind(member, head, rows.get(member.device)));
+    else if (row?.report?.left !== undefined)
+      uninstalled.push({ id: member.device, name: member.name, leftAt: row.report.time });
+    else if (head === undefined || head.seq < place.seq) notYet.push(behind(member, head, row));
   }
-  const total = session.roster.devices.size;
-  return { total, known: total - notYet.length - odd.length, notYet, odd };
+  const total = session.roster.devices.size - uninstalled.length;
+  return { total, known: total - notYet.length - odd.length, notYet, odd, uninstalled };
 }
 
 /** Everybody else who may vouch, and how far they have. */

@@ -1,17 +1,22 @@
 // A device whose agent was uninstalled, as its owner sees it: by what the device signed, and by nothing that a relay says.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Heard } from "../../operator/keys/who-heard.ts";
 import { signBindingReport } from "../../protocol/binding-report.ts";
 import { readEnvelope } from "../../protocol/envelope.ts";
+import type { Frame } from "../../protocol/frame.ts";
 import { device } from "../cast/device.ts";
 import { digestOf } from "../cast/random.ts";
 import { expectDone, OperatorHouse } from "./house.ts";
 import { LyingRelay } from "./lying-relay.ts";
 import { SocketDevice } from "./socket-device.ts";
+import { founder, hire } from "./staff.ts";
 
 let liar: LyingRelay;
 let house: OperatorHouse;
 let web1: SocketDevice;
 let web2: SocketDevice;
+/** A job for both, from when both were there. */
+let earlier = "";
 
 const left = { journal: { seq: 7, hash: digestOf("journal") } };
 const HINT = "uninstalled, and still members: ";
@@ -25,6 +30,9 @@ beforeAll(async () => {
   web1 = await SocketDevice.enrol(liar.url, { file, word: "web1", host: "web1.example" });
   web2 = await SocketDevice.enrol(liar.url, { file, word: "web2", host: "web2.example" });
   expectDone(await house.unlocked(["group", "add", "web", "web1"]));
+  const { stdout } = expectDone(await send("--all"));
+  const { jobs }: { jobs: string[] } = JSON.parse(stdout);
+  earlier = jobs[0] ?? "";
 }, 60_000);
 
 afterAll(async () => {
@@ -67,6 +75,82 @@ test("one that it signed shows it as uninstalled, with its day and what to do", 
   expect(stdout).toMatch(/^web1 .* uninstalled \d{4}-\d\d-\d\d /m);
   expect(stdout).toMatch(/^web2 .* online /m);
   expect(stderr).toContain(`${HINT}web1; keybound devices remove NAME takes one out`);
+});
+
+const REFUSED = /^keybound: device-uninstalled: .*: web1 \(\d{4}-\d\d-\d\d\)$/m;
+
+/** A job of the house, which is not waited for; what the client said. */
+const send = (...targets: readonly string[]) => house.unlocked(["run", ...targets, "--detach", "--json", "--", "true"]);
+
+describe("a job", () => {
+  test("that names it is refused before anything is sent", async () => {
+    const before: unknown[] = JSON.parse(expectDone(await house.run(["jobs", "--json"])).stdout);
+    const { code, stderr } = await send("--on", "web1,web2");
+    expect([code, stderr]).toEqual([1, expect.stringMatching(REFUSED)]);
+    expect(JSON.parse(expectDone(await house.run(["jobs", "--json"])).stdout)).toEqual(before);
+  });
+
+  test("for all leaves it out, and says so", async () => {
+    const { stdout, stderr } = expectDone(await send("--all"));
+    expect(stderr).toMatch(
+      /^left out, uninstalled: web1 \(\d{4}-\d\d-\d\d\); keybound devices remove NAME takes one out$/m,
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      targets: ["web2"],
+      leftOut: [{ device: web1.device.id, name: "web1", why: "uninstalled", leftAt: expect.any(Number) }],
+    });
+  });
+
+  test("for a group that has none but it has no target", async () => {
+    const { code, stderr } = await send("--group", "web");
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^keybound: no-targets: .*: all of them were uninstalled$/m),
+    ]);
+  });
+
+  test("that fetches a file of it is refused", async () => {
+    const { code, stderr } = await house.unlocked(["fetch", "web1", "/etc/hostname", "--to", house.path("hostname")]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(REFUSED)]);
+  });
+
+  test("goes out to it where the relay hides that it has left, and only then", async () => {
+    let hidden = 0;
+    const hide = ({ header, parts }: Frame): Frame => {
+      if (header["type"] !== "devices" || !Array.isArray(header["devices"])) return { header, parts };
+      hidden += 1;
+      const devices = header["devices"].map((row: object) => ({ ...row, reported: false }));
+      return { header: { ...header, devices }, parts: parts.slice(0, devices.length) };
+    };
+    const { stdout } = expectDone(await liar.lying(hide, () => send("--all")));
+    expect([JSON.parse(stdout).targets, hidden > 0]).toEqual([["web1", "web2"], true]);
+  });
+
+  test("from before is run again on the others alone, and cancelled there alone", async () => {
+    const job = earlier;
+    const again = await house.unlocked(["rerun", job, "--unanswered", "--on", "web1", "--yes"]);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(REFUSED)]);
+    const cancelled = await house.unlocked(["cancel", job, "--yes", "--detach", "--json"]);
+    expect(cancelled.stderr).toMatch(/^uninstalled, so that it does not run there: web1 \(/m);
+    expect(JSON.parse(expectDone(cancelled).stdout).targets).toEqual(["web2"]);
+  });
+});
+
+test("it is not waited for after a key event, and not counted", async () => {
+  await hire(house, await founder(house), { name: "Grace", role: "operator" });
+  const role = house.unlocked(["role", "set", "Grace", "admin", "--yes", "--json"]);
+  // Whoever is online and silent is waited for; web1 is, and has said its last word.
+  await web2.report({ keyHead: await web2.hears(2) });
+  const { stdout } = expectDone(await role);
+  const { heard }: { heard: Heard } = JSON.parse(stdout);
+  expect(heard.devices).toMatchObject({
+    total: 1,
+    known: 1,
+    notYet: [],
+    uninstalled: [{ id: web1.device.id, name: "web1", leftAt: expect.any(Number) }],
+  });
+  const status = expectDone(await house.run(["status"]));
+  expect(status.stdout).toMatch(/entry 2 is known to the only device\n +not waited for, uninstalled: web1\n/);
 });
 
 test("it says so until it is removed", async () => {
