@@ -28,7 +28,7 @@ let pin = "";
 class Service {
   readonly state: string;
   readonly program: string;
-  /** Started without the starter, as by hand: such an agent cannot replace itself. */
+  /** There is no starter: such an agent cannot replace itself. */
   isBare = false;
   #child: ChildProcess | undefined;
   #isWanted = false;
@@ -103,7 +103,9 @@ async function startRelay(): Promise<void> {
 async function device(name: string, { run = true, isBare = false } = {}): Promise<Service> {
   const service = new Service(name);
   service.isBare = isBare;
+  const starter = join(service.program, "start");
   cpSync(path("installed"), service.program, { recursive: true });
+  if (isBare) rmSync(starter);
   mkdirSync(service.state, { mode: 0o700 });
   const bind = ["bind", path("acme.json"), "--trust", pin, "--state", service.state];
   expectDone(await runProgram(join(service.program, "keybound-agent.cjs"), bind, {}));
@@ -274,6 +276,7 @@ test("a first device that cannot replace itself keeps the next from being sent a
   expect([next.in("asked"), next.in("trial"), next.in("current")]).toEqual([undefined, undefined, undefined]);
   await bare.stop();
   bare.isBare = false;
+  cpSync(path("installed/start"), join(bare.program, "start"));
   bare.start();
   expectDone(await cli(rollOut));
   expect([bare.in("current"), next.in("current")]).toEqual([NEXT, NEXT]);
