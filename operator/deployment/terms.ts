@@ -1,7 +1,15 @@
 // What a deployment says: who may join with it, how many, until when, and as what.
 import * as v from "valibot";
 import { Word } from "../../protocol/fields.ts";
-import { DEFAULT_DEPLOYMENT_LIFETIME_MS, DEFAULT_TOKEN_LIFETIME_MS } from "../../protocol/limits.ts";
+import {
+  DEFAULT_DEPLOYMENT_LIFETIME_MS,
+  DEFAULT_TOKEN_LIFETIME_MS,
+  MAX_DEPLOYMENT_LIFETIME_MS,
+  MAX_RELAY_URL_CHARS,
+  MAX_RELAYS,
+  MAX_ADMITTED_GROUPS,
+  MAX_TOKEN_USES,
+} from "../../protocol/limits.ts";
 import { readRelayUrl } from "../connection/relay-client.ts";
 import { Fault } from "../fault.ts";
 import { DEFAULT_TOKEN_USES } from "../limits.ts";
@@ -29,17 +37,17 @@ export type Terms = {
   readonly tokenNotAfter: number;
 };
 
-/** Throws `misuse` for what is no relay, group or class. */
+/** Throws `misuse` for what is no relay, group or class, and for what no device would take. */
 export function termsOf(options: TermOptions, { now, relay }: { now: number; relay: string }): Terms {
   const { mode = "auto", uses = DEFAULT_TOKEN_USES, days } = options;
+  atMost("--days", days, MAX_DEPLOYMENT_LIFETIME_MS / DAY_MS);
+  atMost("--uses", uses, MAX_TOKEN_USES);
   const lifetimeMs = days === undefined ? DEFAULT_DEPLOYMENT_LIFETIME_MS : days * DAY_MS;
   const tokenMs = days === undefined ? DEFAULT_TOKEN_LIFETIME_MS : lifetimeMs;
-  const relays = (options.relay ?? [relay]).map((url) => {
-    const read = readRelayUrl(url);
-    if (read === undefined) throw new Fault("misuse", `--relay ${url}: ws://HOST:PORT or wss://HOST[:PORT]`);
-    return read;
-  });
-  const groups = (options.group ?? []).map((group) => word("--group", group));
+  const relays = [...new Set((options.relay ?? [relay]).map(relayUrl))];
+  const groups = [...new Set((options.group ?? []).map((group) => word("--group", group)))];
+  atMost("relays", relays.length, MAX_RELAYS);
+  atMost("groups", groups.length, MAX_ADMITTED_GROUPS);
   const deviceClass = word("--class", options.class ?? "standard");
   return {
     mode,
@@ -51,6 +59,16 @@ export function termsOf(options: TermOptions, { now, relay }: { now: number; rel
     notAfter: now + lifetimeMs,
     tokenNotAfter: now + tokenMs,
   };
+}
+
+function relayUrl(typed: string): string {
+  const url = readRelayUrl(typed);
+  if (url !== undefined && url.length <= MAX_RELAY_URL_CHARS) return url;
+  throw new Fault("misuse", `--relay ${typed}: ws://HOST:PORT or wss://HOST[:PORT]`);
+}
+
+function atMost(what: string, value: number | undefined, bound: number): void {
+  if (value !== undefined && value > bound) throw new Fault("misuse", `${what}: ${value}, at most ${bound}`);
 }
 
 /** Throws `misuse` for what is no name of a group or class. */
