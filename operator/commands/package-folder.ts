@@ -87,7 +87,7 @@ function outOf({ out, force }: FolderOptions): string {
 /** A place that stands in lines of a shell: nothing in it may mean something there. */
 function fromOf(url: string | undefined): { readonly from?: string } {
   if (url === undefined) return {};
-  if (!/^https?:\/\/[\w.:[\]-]+(\/[\w.~%+-]+)*\/?$/.test(url))
+  if (!/^https?:\/\/[\w.:[\]-]+(\/[\w.~%+-]+)*\/?$/.test(url) || !URL.canParse(url))
     throw new Fault("misuse", `--from ${url}: https://HOST/FOLDER, of letters, digits and . _ ~ % + -`);
   return { from: url.replace(/\/$/, "") };
 }

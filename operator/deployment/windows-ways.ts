@@ -65,6 +65,7 @@ function intune(name: string, { pin }: Facts): readonly string[] {
     `pack: IntuneWinAppUtil.exe -c FOLDER -s ${name} -o OUT`,
     `install command: cmd.exe /c ${SCRIPT}`,
     `uninstall command: msiexec /x ${name} /qn`,
+    "supersedence of an older version: uninstall previous version: No (uninstalled, a device gives up its owner, and is another one afterwards)",
     "install behaviour: System; device restart behaviour: determine behaviour based on return codes",
     "detection rule 1: MSI, the product code that Intune read from the package, no version check",
     `detection rule 2: Registry, key HKEY_LOCAL_MACHINE\\SOFTWARE\\Keybound\\Deployment, value Pin, string equals ${pin}, not as a 32-bit app`,

@@ -230,6 +230,7 @@ test.each([
   ["without --out", ["--for", "all"]],
   ["with --force", ["--for", "all", "--out", "x", "--force"]],
   ["with a --from that a shell would read", ["--for", "all", "--out", "x", "--from", "https://a/$(id)"]],
+  ["with a --from of a port that there is not", ["--for", "all", "--out", "x", "--from", "https://a:99999/b"]],
 ])("is misused %s", async (_title, args) => {
   expect((await house.unlocked(["package", "--release", release, ...args])).code).toBe(2);
 });
