@@ -129,13 +129,10 @@ describe("the order", () => {
     "http://us:%zz@proxy:1",
     "us:%zz@proxy:1",
     "http://proxy/path",
-  ])(
-    "ALL_PROXY=%s is malformed and not passed over",
-    (spelling) => {
-      expect(chooseProxy([], { ALL_PROXY: spelling })).toEqual({ type: "malformed", from: "ALL_PROXY" });
-      expect(readProxyUrl(spelling)).toBeUndefined();
-    },
-  );
+  ])("ALL_PROXY=%s is malformed and not passed over", (spelling) => {
+    expect(chooseProxy([], { ALL_PROXY: spelling })).toEqual({ type: "malformed", from: "ALL_PROXY" });
+    expect(readProxyUrl(spelling)).toBeUndefined();
+  });
 });
 
 describe("the way to a relay", () => {
