@@ -24,6 +24,8 @@ describe("it is misuse, said before the passphrase is asked for, to give", () =>
   test.each([
     ["more days than a device takes", ["--days", "401"], "--days: 401, at most 400"],
     ["more uses than a token has", ["--uses", "1000001"], "--uses: 1000001, at most 1000000"],
+    ["what is for a folder, without --for", ["--rebind"], "--rebind is for a folder of installers: --for SYSTEM"],
+    ["a release, without --for", ["--release", "dist/packages"], "--release is for a folder of installers"],
     ["nine relays", relays(9), "relays: 9, at most 8"],
     ["nine groups", groups(9), "groups: 9, at most 8"],
     ["a relay of 600 characters", ["--relay", `wss://relay.test/${"a".repeat(600)}`], "--relay wss://relay.test/aaa"],
