@@ -6,7 +6,7 @@ import type { RosterDevice } from "../../protocol/roster.ts";
 import { confirmed } from "../ask.ts";
 import type { Session } from "../connection/session.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
-import { leaveOutUninstalled, type Uninstalled, uninstalledJson } from "../devices/installed-devices.ts";
+import { type Gone, goneJson, leaveOutGone } from "../devices/gone-devices.ts";
 import { Fault } from "../fault.ts";
 import { chosenAmong, type DeviceChoice } from "../jobs/choose-among.ts";
 import { composeFor } from "../jobs/compose-for.ts";
@@ -43,7 +43,7 @@ export async function rerun(world: World, typed: string, options: RerunOptions):
   if (options.ignoreClock !== true) session.checkClock();
   const former = await formerOf(unlocked, typed);
   const expiresInMs = windowOf(session, options.expires);
-  const { chosen, left } = await installedOf(session, chosenOf(session, former, options), options);
+  const { chosen, gone } = await thereOf(session, chosenOf(session, former, options), options);
   sayChosen(session, former, chosen);
   if (chosen.failed.length + chosen.unanswered.length === 0) return sayNothing(world, options);
   await confirmed(world, options.yes, "Run it again there?");
@@ -59,7 +59,7 @@ export async function rerun(world: World, typed: string, options: RerunOptions):
   const composed = await composeFor(unlocked, { work: former.work, targets, expiresInMs });
   const json = {
     rerunOf: former.records.map(({ manifest }) => manifest.job),
-    leftOut: [...unprovenJson(proof), ...uninstalledJson(left)],
+    leftOut: [...unprovenJson(proof), ...goneJson(gone)],
   };
   const sending = { title: former.title, outputBytes: outputBytesOf(former.work), options, json };
   const code = await sendJobs(unlocked, batchOf(session, composed), sending);
@@ -108,16 +108,16 @@ function chosenOf(session: Session, { records }: Former, options: RerunOptions):
   };
 }
 
-/** Without those whose agent was uninstalled since. Throws `device-uninstalled` for one that was named. */
-async function installedOf(
+/** Without those that are gone since. Throws `device-gone` for one that was named. */
+async function thereOf(
   session: Session,
   { failed, unanswered, unverified }: Chosen,
   options: RerunOptions,
-): Promise<{ readonly chosen: Chosen; readonly left: readonly Uninstalled[] }> {
+): Promise<{ readonly chosen: Chosen; readonly gone: readonly Gone[] }> {
   const devices = [...failed, ...unanswered].map(({ device }) => device);
-  const { there, left } = await leaveOutUninstalled(session, devices, options);
+  const { there, gone } = await leaveOutGone(session, devices, options);
   const isThere = ({ device }: DeviceStanding) => there.includes(device);
-  return { chosen: { failed: failed.filter(isThere), unanswered: unanswered.filter(isThere), unverified }, left };
+  return { chosen: { failed: failed.filter(isThere), unanswered: unanswered.filter(isThere), unverified }, gone };
 }
 
 function sayChosen(session: Session, { title, records }: Former, { failed, unanswered, unverified }: Chosen): void {

@@ -4,7 +4,7 @@ import { DEFAULT_JOB_LIFETIME_MS } from "../../protocol/limits.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
 import { type AgentStanding, agentStandings } from "../devices/agent-standing.ts";
 import { chooseTargets, requireTargets, type TargetOptions } from "../devices/choose-targets.ts";
-import { leftOutJson, requireInstalled } from "../devices/installed-devices.ts";
+import { leftOutJson, requireThere } from "../devices/gone-devices.ts";
 import type { SealedFile } from "../files/seal-file.ts";
 import { uploadFiles } from "../files/upload-files.ts";
 import { composeFor } from "../jobs/compose-for.ts";
@@ -44,12 +44,12 @@ export async function update(world: World, options: UpdateOptions): Promise<numb
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
   if (options.ignoreClock !== true) session.checkClock();
-  const { there, left, listed } = await requireInstalled(session, chooseTargets(session.roster, options), options);
+  const { there, gone, listed } = await requireThere(session, chooseTargets(session.roster, options), options);
   const plan = planUpdate(from.release, agentStandings(there, listed));
   for (const line of leftOutLines(from.release, plan)) say(world, line);
   const steps = splitPlan(plan, options.canary ?? Number.POSITIVE_INFINITY);
   const { code, json } = await inSteps(unlocked, { from, plan, steps, options });
-  if (options.json === true) printJson(world, { version: from.release.version, ...json, ...leftOutJson(left) });
+  if (options.json === true) printJson(world, { version: from.release.version, ...json, ...leftOutJson(gone) });
   return plan.without.length > 0 ? 1 : code;
 }
 

@@ -2,7 +2,7 @@
 import type { ToCancel } from "./compose-cancel.ts";
 import { type DeviceChoice, chosenAmong } from "./choose-among.ts";
 import { type DeviceStanding, removedTargets, standingsOf } from "../results/device-standing.ts";
-import { partInstalled, type Uninstalled } from "../devices/installed-devices.ts";
+import { type Gone, partGone } from "../devices/gone-devices.ts";
 import { Fault } from "../fault.ts";
 import { type JobRecord, readRecord } from "../results/job-record.ts";
 import type { MeantJobs } from "./meant-jobs.ts";
@@ -22,8 +22,8 @@ export type CancelPlan = {
   /** Proposals that stay, because only a part of their devices is meant. */
   readonly kept: readonly ProposedManifest[];
   readonly answered: readonly DeviceStanding[];
-  /** Uninstalled: it does not run there, and nobody there can be told. */
-  readonly left: readonly Uninstalled[];
+  /** It does not run there, and nobody there can be told. */
+  readonly gone: readonly Gone[];
   readonly removed: number;
   readonly besides: number;
 };
@@ -45,7 +45,7 @@ export async function planCancel(unlocked: Unlocked, meant: MeantJobs, choice: D
     standingsOf(session, record).filter(({ device }) => isChosen(device.device)),
   );
   const open = standings.map((some) => some.filter((standing) => !isDone(standing)).map(({ device }) => device));
-  const { there, left } = await partInstalled(session, open.flat());
+  const { there, gone } = await partGone(session, open.flat());
   const sent = records.map((record, at) => {
     return { ...record, devices: open[at]?.filter((device) => there.includes(device)) ?? [] };
   });
@@ -61,7 +61,7 @@ export async function planCancel(unlocked: Unlocked, meant: MeantJobs, choice: D
     drops: meant.proposed.filter(isWhole),
     kept: meant.proposed.filter((one) => !isWhole(one)),
     answered: standings.flat().filter(isDone),
-    left,
+    gone,
     removed: records.reduce((sum, record) => sum + removedTargets(session, record), 0),
     besides: meant.besides,
   };

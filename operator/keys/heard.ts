@@ -6,6 +6,7 @@ import type { RosterDevice } from "../../protocol/roster.ts";
 import { isKind, type Message } from "../connection/relay-client.ts";
 import type { Session } from "../connection/session.ts";
 import { say } from "../desk.ts";
+import { endingIn } from "../devices/gone-devices.ts";
 import { type ListedDevice, listDevices } from "../devices/listed-devices.ts";
 import { Fault } from "../fault.ts";
 import { HEARD_QUIET_MS, HEARD_WAIT_MS } from "../limits.ts";
@@ -58,7 +59,7 @@ class Hearing {
     for (const message of this.#session.client.takePushes()) await this.#take(message);
     const { roster } = this.#session;
     const online = this.#listed.filter(
-      ({ device, online: isHere, report }) => isHere && report?.left === undefined && roster.devices.has(device),
+      ({ device, online: isHere, report }) => isHere && endingIn(report) === undefined && roster.devices.has(device),
     );
     this.#awaited = new Set(online.map(({ device }) => device).filter((device) => !this.#hasHeard(device)));
   }
@@ -111,7 +112,7 @@ class Hearing {
     const { keyHead } = report;
     this.#listed = this.#listed.map((row) => (row.device === device ? { ...row, report } : row));
     if (keyHead.seq > (this.#pushed.get(device)?.seq ?? -1)) this.#pushed.set(device, keyHead);
-    if (report.left !== undefined || this.#hasHeard(device)) this.#awaited.delete(device);
+    if (endingIn(report) !== undefined || this.#hasHeard(device)) this.#awaited.delete(device);
   }
 
   #hasHeard(device: string): boolean {

@@ -1,6 +1,7 @@
 // Who has heard of an entry of the key log, in a line or two.
 import type { OddPlace } from "../keys/standing.ts";
 import type { ColleagueHeard, DeviceBehind, DevicesHeard, Heard } from "../keys/who-heard.ts";
+import { goneWords } from "../devices/gone-devices.ts";
 import { MAX_NAMED_GROUPS } from "../limits.ts";
 import { every } from "./either.ts";
 import { plain } from "./escape.ts";
@@ -17,16 +18,13 @@ export function heardLines({ place, devices, colleagues }: Heard, now: number): 
 }
 
 /** `entry 4 is known to 3 of 5 devices; not yet: web2 (offline, seen 3 h ago), db1 (online)`. */
-export function deviceLines(
-  seq: number,
-  { total, known, notYet, uninstalled }: DevicesHeard,
-  now: number,
-): readonly string[] {
-  const gone = uninstalled.length === 0 ? [] : [`not waited for, uninstalled: ${namesOf(uninstalled)}`];
-  if (total === 0) return gone;
+export function deviceLines(seq: number, { total, known, notYet, gone }: DevicesHeard, now: number): readonly string[] {
+  const named = gone.map((one) => ({ ...one, device: one }));
+  const without = gone.length === 0 ? [] : [`not waited for: ${goneWords(named)}`];
+  if (total === 0) return without;
   const counted = known === total ? allWords(total) : `${known} of ${total} device${total === 1 ? "" : "s"}`;
   const missing = notYet.length === 0 ? "" : `; not yet: ${behindWords(notYet, now)}`;
-  return [`entry ${seq} is known to ${counted}${missing}`, ...gone];
+  return [`entry ${seq} is known to ${counted}${missing}`, ...without];
 }
 
 function namesOf(devices: readonly { readonly name: string }[]): string {

@@ -178,9 +178,9 @@ test("those that are online come first, and who is not is named", async () => {
 test("one that was uninstalled is left out, and named by itself refused", async () => {
   await of("web3").report({ left: { journal: { seq: 7, hash: digestOf("journal") } } });
   const { code, stderr } = await update(["--on", "web3"]);
-  expect([code, stderr]).toEqual([1, expect.stringContaining("keybound: device-uninstalled: ")]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("keybound: device-gone: ")]);
   const ran = update(["--all", "--detach"]);
-  expect((await ran).stderr).toMatch(/^left out, uninstalled: web3 /m);
+  expect((await ran).stderr).toMatch(/^left out: web3 \(uninstalled /m);
   expect((await sentSince()).at(-1)).toBe("db1, web[1-2]");
   await Promise.all([answers("web1", UPDATED), answers("web2", UPDATED)]);
 });

@@ -1,4 +1,4 @@
-// A device whose agent was uninstalled, as its owner sees it: by what the device signed, and by nothing that a relay says.
+// Devices that are gone, uninstalled or with another owner, as their owner sees them: by what each signed, and by nothing that a relay says.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Heard } from "../../operator/keys/who-heard.ts";
 import { signBindingReport } from "../../protocol/binding-report.ts";
@@ -19,7 +19,7 @@ let web2: SocketDevice;
 let earlier = "";
 
 const left = { journal: { seq: 7, hash: digestOf("journal") } };
-const HINT = "uninstalled, and still members: ";
+const HINT = "gone, and still members: ";
 
 beforeAll(async () => {
   liar = await LyingRelay.open();
@@ -77,7 +77,7 @@ test("one that it signed shows it as uninstalled, with its day and what to do", 
   expect(stderr).toContain(`${HINT}web1; keybound devices remove NAME takes one out`);
 });
 
-const REFUSED = /^keybound: device-uninstalled: .*: web1 \(\d{4}-\d\d-\d\d\)$/m;
+const REFUSED = /^keybound: device-gone: .*: web1 \(uninstalled \d{4}-\d\d-\d\d\)$/m;
 
 /** A job of the house, which is not waited for; what the client said. */
 const send = (...targets: readonly string[]) => house.unlocked(["run", ...targets, "--detach", "--json", "--", "true"]);
@@ -93,20 +93,17 @@ describe("a job", () => {
   test("for all leaves it out, and says so", async () => {
     const { stdout, stderr } = expectDone(await send("--all"));
     expect(stderr).toMatch(
-      /^left out, uninstalled: web1 \(\d{4}-\d\d-\d\d\); keybound devices remove NAME takes one out$/m,
+      /^left out: web1 \(uninstalled \d{4}-\d\d-\d\d\); keybound devices remove NAME takes one out$/m,
     );
     expect(JSON.parse(stdout)).toMatchObject({
       targets: ["web2"],
-      leftOut: [{ device: web1.device.id, name: "web1", why: "uninstalled", leftAt: expect.any(Number) }],
+      leftOut: [{ device: web1.device.id, name: "web1", why: "uninstalled", at: expect.any(Number) }],
     });
   });
 
   test("for a group that has none but it has no target", async () => {
     const { code, stderr } = await send("--group", "web");
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringMatching(/^keybound: no-targets: .*: all of them were uninstalled$/m),
-    ]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^keybound: no-targets: .*: all of them are gone$/m)]);
   });
 
   test("that fetches a file of it is refused", async () => {
@@ -131,7 +128,7 @@ describe("a job", () => {
     const again = await house.unlocked(["rerun", job, "--unanswered", "--on", "web1", "--yes"]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(REFUSED)]);
     const cancelled = await house.unlocked(["cancel", job, "--yes", "--detach", "--json"]);
-    expect(cancelled.stderr).toMatch(/^uninstalled, so that it does not run there: web1 \(/m);
+    expect(cancelled.stderr).toMatch(/^gone, so that it does not run there: web1 \(uninstalled /m);
     expect(JSON.parse(expectDone(cancelled).stdout).targets).toEqual(["web2"]);
   });
 });
@@ -147,14 +144,26 @@ test("it is not waited for after a key event, and not counted", async () => {
     total: 1,
     known: 1,
     notYet: [],
-    uninstalled: [{ id: web1.device.id, name: "web1", leftAt: expect.any(Number) }],
+    gone: [{ id: web1.device.id, name: "web1", why: "uninstalled", at: expect.any(Number) }],
   });
   const status = expectDone(await house.run(["status"]));
-  expect(status.stdout).toMatch(/entry 2 is known to the only device\n +not waited for, uninstalled: web1\n/);
+  expect(status.stdout).toMatch(/entry 2 is known to the only device\n +not waited for: web1 \(uninstalled .*\)\n/);
 });
 
 test("it says so until it is removed", async () => {
   expectDone(await house.unlocked(["devices", "remove", "web1", "--yes"]));
   const { stdout, stderr } = expectDone(await house.run(["devices"]));
   expect([stdout.includes("uninstalled"), stderr.includes(HINT)]).toEqual([false, false]);
+});
+
+test("one that has another owner is shown so, and left out the same", async () => {
+  await web2.report({ moved: { tenant: digestOf("another owner"), device: digestOf("another identity") } });
+  const { stdout, stderr } = expectDone(await house.run(["devices"]));
+  expect(stdout).toMatch(/^web2 .* another owner's since \d{4}-\d\d-\d\d /m);
+  expect(stderr).toContain(`${HINT}web2; `);
+  const sent = await send("--on", "web2");
+  expect([sent.code, sent.stderr]).toEqual([
+    1,
+    expect.stringMatching(/device-gone: .*: web2 \(another owner's since /),
+  ]);
 });
