@@ -77,10 +77,11 @@ function image(name: string): readonly string[] {
   return [
     `start "" /wait msiexec /i "%CD%\\${name}" /qn`,
     `mkdir "${folder}\\Keybound"`,
+    // Before anything secret is in it.
+    `icacls "${folder}\\Keybound" /inheritance:r /grant *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F`,
     `copy /b ${SCRIPT} "${folder}\\Keybound"`,
     `copy /b ${name} "${folder}\\Keybound"`,
     `copy /b ${DEPLOYMENT} "${folder}\\Keybound"`,
-    `icacls "${folder}\\Keybound" /inheritance:r /grant *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F`,
     `echo call "%WINDIR%\\Setup\\Scripts\\Keybound\\${SCRIPT}" ^&^& rd /s /q "%WINDIR%\\Setup\\Scripts\\Keybound" > "${folder}\\SetupComplete.cmd"`,
   ];
 }

@@ -136,6 +136,13 @@ describe("what is pasted or handed on", () => {
     expect(play.vars.keybound_pin).toBe(all.pin);
   });
 
+  test("an image's folder on Windows is closed to users before the token is in it", () => {
+    const { lines = [] } = all.ways.find(({ system, tool }) => system === "windows" && tool === "golden-image") ?? {};
+    const at = (begin: string) => lines.findIndex((line) => line.startsWith(begin));
+    expect(at("mkdir ")).toBeGreaterThan(0);
+    expect([at("icacls ") - at("mkdir "), at("icacls ") < at("copy /b deployment.keybound ")]).toEqual([1, true]);
+  });
+
   test("a batch file has Windows' line ends and jumps to labels that it has", () => {
     const lines = read("install.cmd").split("\r\n");
     expect(lines.join("")).not.toMatch(/[\r\n]/);
