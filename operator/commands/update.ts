@@ -4,7 +4,7 @@ import { DEFAULT_JOB_LIFETIME_MS } from "../../protocol/limits.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
 import { type AgentStanding, agentStandings } from "../devices/agent-standing.ts";
 import { chooseTargets, requireTargets, type TargetOptions } from "../devices/choose-targets.ts";
-import { leftOutJson, requireThere } from "../devices/gone-devices.ts";
+import { goneJson, requireThere } from "../devices/gone-devices.ts";
 import type { SealedFile } from "../files/seal-file.ts";
 import { uploadFiles } from "../files/upload-files.ts";
 import { composeFor } from "../jobs/compose-for.ts";
@@ -49,7 +49,9 @@ export async function update(world: World, options: UpdateOptions): Promise<numb
   for (const line of leftOutLines(from.release, plan)) say(world, line);
   const steps = splitPlan(plan, options.canary ?? Number.POSITIVE_INFINITY);
   const { code, json } = await inSteps(unlocked, { from, plan, steps, options });
-  if (options.json === true) printJson(world, { version: from.release.version, ...json, ...leftOutJson(gone) });
+  const leftOut = [...goneJson(gone), ...plan.without.map(withoutJson)];
+  if (options.json === true)
+    printJson(world, { version: from.release.version, ...json, ...(leftOut.length === 0 ? {} : { leftOut }) });
   return plan.without.length > 0 ? 1 : code;
 }
 
@@ -144,6 +146,11 @@ function jsonOf({ groups }: UpdatePlan, sent: readonly Sent[], rest: readonly Ag
     ...(proposals.length === 0 ? {} : { proposals }),
     ...(rest.length === 0 ? {} : { notSent: rest.map(({ device: { device, name } }) => ({ device, name })) }),
   };
+}
+
+/** The release has nothing for it. */
+function withoutJson({ device: { device, name }, platform }: AgentStanding): object {
+  return { device, name, why: "no-update", ...(platform === undefined ? {} : { platform }) };
 }
 
 function beforeJson({ platform, devices }: UpdateGroup): readonly object[] {

@@ -194,3 +194,22 @@ test("a client that loses the relay while the first are updated sends the others
   expect(stderr).toMatch(/^stopped: .*not sent to db1, web2$/m);
   expect(await sentSince()).toEqual(["web1"]);
 });
+
+test("one that the release has nothing for is named to people and programs, and the exit code says so", async () => {
+  const { file } = await house.package("windows.json");
+  const enrolled = { file, word: "win1", host: "win1.example", platform: "windows" } as const;
+  devices.set("win1", await SocketDevice.enrol(line.url, enrolled));
+  expectDone(await house.unlocked(["group", "add", "desk", "win1"]));
+  const { code, stdout, stderr } = await update(["--group", "desk", "--json"]);
+  expect([code, JSON.parse(stdout)]).toEqual([
+    1,
+    {
+      version: "0.2.0",
+      jobs: [],
+      before: [],
+      devices: [],
+      leftOut: [{ device: of("win1").device.id, name: "win1", why: "no-update", platform: "windows-x64" }],
+    },
+  ]);
+  expect(stderr).toContain("left out: win1: the release has no update for windows-x64");
+});
