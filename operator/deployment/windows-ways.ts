@@ -86,9 +86,10 @@ function image(name: string): readonly string[] {
   ];
 }
 
-/** Runs at each start: does nothing where the device is bound to this organisation and has this version. ProgramW6432 and /reg:64: Intune calls from a 32-bit process. */
+/** Runs at each start: does nothing where the device is bound to this organisation and has this version or a newer one. ProgramW6432 and /reg:64: Intune calls from a 32-bit process. */
 function script(facts: Facts): readonly string[] {
   const { version, pin } = facts;
+  const [major, minor, patch] = version.split(".");
   const agent = `"%ProgramW6432%\\Keybound\\node.exe" --disable-warning=ExperimentalWarning "%ProgramW6432%\\Keybound\\keybound-agent.cjs"`;
   const find = '"%SystemRoot%\\System32\\find.exe"';
   return [
@@ -96,9 +97,17 @@ function script(facts: Facts): readonly string[] {
     `rem Keybound agent ${version}, pin ${pin}. Lies beside the installer and ${DEPLOYMENT}; exits with msiexec's code.`,
     "setlocal",
     'set "code="',
+    'set "has="',
+    'set "older="',
     `if not exist "%ProgramW6432%\\Keybound\\node.exe" goto install`,
-    `${agent} --version 2>nul | ${find} "keybound-agent ${version}" >nul`,
-    "if errorlevel 1 goto install",
+    `for /f "tokens=2" %%v in ('^"${agent} --version 2^>nul^"') do set "has=%%v"`,
+    "if not defined has goto install",
+    'for /f "tokens=1-3 delims=." %%a in ("%has%") do (',
+    `  if %%a lss ${major} set older=1`,
+    `  if %%a equ ${major} if %%b lss ${minor} set older=1`,
+    `  if %%a equ ${major} if %%b equ ${minor} if %%c lss ${patch} set older=1`,
+    ")",
+    "if defined older goto install",
     `${agent} status 2>nul | ${find} "Owner " | ${find} "pin ${pin}" >nul`,
     "if not errorlevel 1 goto mark",
     ":install",
