@@ -19,7 +19,7 @@ const REFUSED: Outcome = { type: "refused", code: "update-place" };
 
 let house: OperatorHouse;
 /** Before the relay, so that every line can be cut. */
-let line: LyingRelay;
+let front: LyingRelay;
 let client: string;
 let release: string;
 let devices: Map<string, SocketDevice>;
@@ -31,13 +31,13 @@ const of = (name: string): SocketDevice => {
 };
 
 beforeAll(async () => {
-  line = await LyingRelay.open();
-  house = await OperatorHouse.open({ front: line.url });
-  line.upstream = house.relay.url;
+  front = await LyingRelay.open();
+  house = await OperatorHouse.open({ front: front.url });
+  front.upstream = house.relay.url;
   expectDone(await house.init());
   const { file } = await house.package("acme.json");
   const enrolled = NAMES.map(async (name) => {
-    const one = await SocketDevice.enrol(line.url, { file, word: name, host: `${name}.example` });
+    const one = await SocketDevice.enrol(front.url, { file, word: name, host: `${name}.example` });
     await one.report({ agent: "keybound-agent 0.1.0" });
     return [name, one] as const;
   });
@@ -54,7 +54,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([...devices.values()].map((one) => one.close()));
   await house[Symbol.asyncDispose]();
-  await line[Symbol.asyncDispose]();
+  await front[Symbol.asyncDispose]();
 });
 
 /** `keybound update` of these, by a client that has the release's key. */
@@ -188,7 +188,7 @@ test("one that was uninstalled is left out, and named by itself refused", async 
 test("a client that loses the relay while the first are updated sends the others nothing, and says so", async () => {
   const ran = update(["--all", "--canary", "1"]);
   await of("web1").job();
-  line.cut();
+  front.cut();
   const { code, stderr } = await ran;
   expect([code, stderr]).toEqual([1, expect.stringContaining("keybound: relay-unreachable: ")]);
   expect(stderr).toMatch(/^stopped: .*not sent to db1, web2$/m);
@@ -198,7 +198,7 @@ test("a client that loses the relay while the first are updated sends the others
 test("one that the release has nothing for is named to people and programs, and the exit code says so", async () => {
   const { file } = await house.package("windows.json");
   const enrolled = { file, word: "win1", host: "win1.example", platform: "windows" } as const;
-  devices.set("win1", await SocketDevice.enrol(line.url, enrolled));
+  devices.set("win1", await SocketDevice.enrol(front.url, enrolled));
   expectDone(await house.unlocked(["group", "add", "desk", "win1"]));
   const { code, stdout, stderr } = await update(["--group", "desk", "--json"]);
   expect([code, JSON.parse(stdout)]).toEqual([
