@@ -13,6 +13,7 @@ import {
 import { readRelayUrl } from "../connection/relay-client.ts";
 import { Fault } from "../fault.ts";
 import { DEFAULT_TOKEN_USES } from "../limits.ts";
+import { every } from "../present/either.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -78,9 +79,20 @@ export function word(option: string, value: string): string {
 }
 
 /** What signing it would allow, for whoever is about to sign. */
-export function widening({ mode, uses, tokenNotAfter, class: deviceClass, groups }: Terms): string {
+export function widening({ mode, uses, tokenNotAfter, class: deviceClass, groups, relays }: Terms): string {
   const how = mode === "auto" ? "without being asked for each" : "after you admit each by hand";
   const where = groups.length === 0 ? "" : `, groups ${groups.join(", ")}`;
   const until = new Date(tokenNotAfter).toISOString().slice(0, 10);
-  return `This package lets up to ${uses} devices join until ${until}, ${how} (class ${deviceClass}${where}).`;
+  const joining = `This package lets up to ${uses} devices join until ${until}, ${how} (class ${deviceClass}${where}).`;
+  const open = relays.filter(isOpen);
+  if (open.length === 0) return joining;
+  return `${joining}\nWARNING: devices dial ${every(open)} without TLS: whoever is on the way sees them, and can stand in for the relay.`;
+}
+
+/** Without TLS, and not on the machine itself. */
+function isOpen(relay: string): boolean {
+  const { protocol, hostname } = new URL(relay);
+  return (
+    protocol === "ws:" && hostname !== "localhost" && hostname !== "[::1]" && !/^127\.\d+\.\d+\.\d+$/.test(hostname)
+  );
 }

@@ -42,3 +42,15 @@ test("a device takes what is at every bound, and what was named twice once", asy
   expect([deployment.relays.length, deployment.groups.length]).toEqual([8, 8]);
   expect(deployment.notAfter - deployment.issuedAt).toBe(400 * 86_400_000);
 });
+
+test.each([
+  ["ws://10.0.0.1:7600", true],
+  ["ws://127.evil.test", true],
+  ["wss://10.0.0.1", false],
+  ["ws://127.0.0.1:7600", false],
+  ["ws://[::1]:7600", false],
+])("a relay at %s is warned of: %s", async (relay, is) => {
+  const out = house.path(`relay ${relay.replace(/\W/g, "")}.json`);
+  const { stderr } = expectDone(await house.unlocked(["package", "--out", out, "--relay", relay]));
+  expect(stderr.includes(`WARNING: devices dial ${relay} without TLS`)).toBe(is);
+});
