@@ -176,6 +176,10 @@ export const FAULTS = {
   // Devices and groups
   "device-unknown": { says: "the roster has no such device", hint: "keybound devices shows those that it has" },
   "device-ambiguous": { says: "more than one device is meant", hint: "use its whole name or more of its id" },
+  "device-gone": {
+    says: "it takes no job any more, as the device itself signed",
+    hint: "installed or bound again it is another device: keybound devices --pending; keybound devices remove NAME takes the old one out",
+  },
   "device-not-pending": {
     says: "no device that asks for admission is called so",
     hint: "keybound devices --pending shows those that ask",

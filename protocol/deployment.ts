@@ -7,6 +7,7 @@ import type { AdmitKey } from "./key-admission.ts";
 import { judgeEvent, judgeGenesis } from "./key-log.ts";
 import { type KeyLogState, keyBytes } from "./key-state.ts";
 import {
+  MAX_ADMITTED_GROUPS,
   MAX_DEPLOYMENT_LIFETIME_MS,
   MAX_EVENT_BYTES,
   MAX_KEY_EVENTS,
@@ -33,7 +34,7 @@ const Deployment = v.strictObject({
   /** The enrolment token whose secret travels beside this, outside the signature. */
   token: v.exactOptional(Id),
   class: Word,
-  groups: v.pipe(v.array(Word), v.maxLength(8)),
+  groups: v.pipe(v.array(Word), v.maxLength(MAX_ADMITTED_GROUPS)),
   issuedAt: Time,
   notAfter: Time,
 });

@@ -141,6 +141,8 @@ export const MAX_PACKAGE_BYTES = 64 * MIB;
 export const MAX_KEY_LOG_BYTES = 48 * MIB;
 export const MAX_RELAYS = 8;
 export const MAX_RELAY_URL_CHARS = 512;
+/** What one is put into when it is admitted; into others later. */
+export const MAX_ADMITTED_GROUPS = 8;
 export const MAX_DEPLOYMENT_LIFETIME_MS = 400 * DAY;
 export const DEFAULT_DEPLOYMENT_LIFETIME_MS = 90 * DAY;
 export const MAX_TOKEN_USES = 1_000_000;

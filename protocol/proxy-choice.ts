@@ -45,9 +45,13 @@ function proxyAt({ spelling, from, noProxy }: { spelling: string; from: string; 
   return url === undefined ? { type: "malformed", from } : { type: "proxy", url, noProxy, from };
 }
 
+/** `HOST:PORT`, with a user before it or not, as curl and others take it from the environment: a name alone may be a word mistyped. */
+const BARE = /^(?:[^/?#\s]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}\/?$/;
+
 /** The URL of an HTTP proxy, reached with or without TLS, in its usual spelling; `undefined` where it is none. */
 export function readProxyUrl(spelling: string): string | undefined {
-  const url = URL.canParse(spelling) ? new URL(spelling) : undefined;
+  const spelled = BARE.test(spelling) ? `http://${spelling}` : spelling;
+  const url = URL.canParse(spelled) ? new URL(spelled) : undefined;
   const isProxy =
     url !== undefined && ["http:", "https:"].includes(url.protocol) && url.pathname === "/" && !url.search;
   return isProxy && isDecodable(url.username) && isDecodable(url.password) ? url.href : undefined;

@@ -2,7 +2,14 @@
 import * as v from "valibot";
 import { Digest, Id, LogPlace, Name, readFields, SealingKey, Seq, Time, Word, whole } from "./fields.ts";
 import { fromBase64url } from "./bytes.ts";
-import { MAX_EVENT_BYTES, MAX_GROUP_CHANGE, MAX_OPERATORS, MAX_TOKEN_USES, WRAP_BYTES } from "./limits.ts";
+import {
+  MAX_ADMITTED_GROUPS,
+  MAX_EVENT_BYTES,
+  MAX_GROUP_CHANGE,
+  MAX_OPERATORS,
+  MAX_TOKEN_USES,
+  WRAP_BYTES,
+} from "./limits.ts";
 
 /** ASCII only, so that no two names look alike; compared without case. */
 export const DeviceName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/));
@@ -12,7 +19,7 @@ const Wrap = v.pipe(
   v.check((spelling) => fromBase64url(spelling)?.length === WRAP_BYTES, `unpadded base64url of ${WRAP_BYTES} bytes`),
 );
 const Wraps = v.pipe(v.array(v.strictObject({ to: Digest, wrap: Wrap })), v.maxLength(MAX_OPERATORS));
-const Groups = v.pipe(v.array(Word), v.maxLength(8));
+const Groups = v.pipe(v.array(Word), v.maxLength(MAX_ADMITTED_GROUPS));
 const Devices = v.pipe(v.array(Digest), v.maxLength(MAX_GROUP_CHANGE));
 
 /** `keyHead` is the key log as the signer knew it: the signer's key is judged at that place. */

@@ -23,12 +23,13 @@ export const CreateTenant = v.strictObject({
 export const FindTenant = v.strictObject({ type: v.literal("find-tenant"), rid, pin: chars(64) });
 /** Part: the entry that follows the head, else `log-fork`. */
 export const Append = v.strictObject({ type: v.literal("append"), rid, log: LogName });
-/** `of`: a tenant that this one retired here, to see which of its devices have not come over. */
+/** `of`: a tenant that this one retired here, to see which of its devices have not come over. `only`: of these, those that there are. */
 export const ListDevices = v.strictObject({
   type: v.literal("list-devices"),
   rid,
   after: v.exactOptional(Digest),
   of: v.exactOptional(Digest),
+  only: v.exactOptional(v.pipe(v.array(Digest), v.minLength(1), v.maxLength(MAX_TARGETS))),
 });
 export const ReadInventory = v.strictObject({ type: v.literal("read-inventory"), rid, device: Digest });
 /** The relay may drop what it keeps of a device that the roster no longer has. */

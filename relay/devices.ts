@@ -12,14 +12,14 @@ import { Trouble } from "./trouble.ts";
 
 type From<T extends FromOperator["type"]> = Extract<FromOperator, { type: T }>;
 
-/** Devices that have enrolled here and were not removed, admitted or not, by id; this tenant's, or those of one before it. */
+/** Devices that have enrolled here and were not removed, admitted or not, by id; this tenant's, or those of one before it; all, or those that were asked for. */
 export function answerDevices(
   { store, tenants, now }: Relay,
   { connection, tenant: own }: OperatorSession,
-  { rid, after = "", of }: From<"list-devices">,
+  { rid, after = "", of, only }: From<"list-devices">,
 ): void {
   const tenant = of === undefined ? own : tenants.predecessor(of, own.id);
-  const listed = store.devices.list({ n: tenant.n, after, limit: DEVICES_PAGE + 1 });
+  const listed = store.devices.list({ n: tenant.n, after, limit: DEVICES_PAGE + 1, only });
   const { entries, more } = pageOf(
     listed.map(({ request }) => request),
     { maxCount: DEVICES_PAGE },

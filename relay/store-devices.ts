@@ -19,6 +19,13 @@ export type ListedDevice = {
   readonly report: Uint8Array | undefined;
 };
 
+type Listing = {
+  readonly n: number;
+  readonly after: string;
+  readonly limit: number;
+  readonly only?: readonly string[] | undefined;
+};
+
 export type NewDevice = DeviceKey & {
   readonly sig: string;
   readonly request: Uint8Array;
@@ -112,11 +119,13 @@ export class DeviceStore {
     return row && optionalBlobOf(row, "report");
   }
 
-  /** Enrolled devices that were not removed, by id, after this one. */
-  list({ n, after, limit }: { n: number; after: string; limit: number }): readonly ListedDevice[] {
+  /** Enrolled devices that were not removed, by id, after this one; where `only` names some, of those. */
+  list({ n, after, limit, only }: Listing): readonly ListedDevice[] {
+    const chosen = only === undefined ? "" : "AND id IN (SELECT value FROM json_each(?))";
     const sql = `SELECT id, request, proof, seen_at, receipts, report FROM device
-      WHERE tenant = ? AND id > ? AND removed = 0 AND request IS NOT NULL ORDER BY id LIMIT ?`;
-    return this.#db.all(sql, n, after, limit).map((row) => ({
+      WHERE tenant = ? AND id > ? AND removed = 0 AND request IS NOT NULL ${chosen} ORDER BY id LIMIT ?`;
+    const ids = only === undefined ? [] : [JSON.stringify(only)];
+    return this.#db.all(sql, n, after, ...ids, limit).map((row) => ({
       device: textOf(row, "id"),
       request: blobOf(row, "request"),
       proof: optionalTextOf(row, "proof"),

@@ -67,7 +67,9 @@ function addInit(cli: Command, world: World): void {
 
 function addPackage(cli: Command, world: World): void {
   const command = new Command("package")
-    .description("Write a deployment package, which makes a device belong to this organisation.")
+    .description(
+      "Write a deployment package, which makes a device belong to this organisation; with --for beside the installers.",
+    )
     .option("--out <path>", "where to write it (keybound-package.json); with --for a folder that is not there yet")
     .option("--force", "replace the file if it is there")
     .addOption(
@@ -76,13 +78,16 @@ function addPackage(cli: Command, world: World): void {
         "a folder with the release's installers, the deployment and the lines to paste",
       ).choices([...SYSTEMS, "all"]),
     )
-    .option("--release <dir>", "with --for: the release's folder, with its SHA256SUMS (packages beside the program)")
-    .option("--from <url>", "with --for: where new machines fetch the installers by cloud-init")
+    .option(
+      "--release <dir>",
+      "with --for: the folder of the release's installers and SHA256SUMS (the folder packages beside this program)",
+    )
+    .option("--from <url>", "with --for: the web folder where cloud-init finds the installers on a new machine")
     .option("--rebind", "with --for: lines that take devices away from another owner")
     .option("--group <group>", "put the devices into this group; may be repeated", listed)
     .option("--class <class>", "class of the devices, on which rules of who must sign may depend", "standard")
-    .option("--uses <n>", "how many devices may join with it (100)", count)
-    .option("--days <n>", "how long it may be used (the package 90 days, its token 30)", count)
+    .option("--uses <n>", "how many devices may join with it (100; at most 1000000)", count)
+    .option("--days <n>", "how long it may be used (the package 90 days, its token 30; at most 400)", count)
     .addOption(
       new Option("--mode <mode>", "admit devices at once or each by hand").choices(["auto", "hand"]).default("auto"),
     )

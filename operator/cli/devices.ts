@@ -29,7 +29,7 @@ function devicesCommand(world: World): Command {
     });
   addExample(list, ["keybound devices list --pending", "keybound devices list --redeploy"]);
   const admit = new Command("admit")
-    .description("Admit a device that asks for it.")
+    .description("Admit a device that asks for it, after you compared its id with keybound-agent status there.")
     .argument("<device>", "its host name or the beginning of its id")
     .option("--name <name>", "what to call it, if not by its host's name")
     .option("--class <class>", "its class", "standard")
@@ -49,14 +49,19 @@ function devicesCommand(world: World): Command {
     .action(async (device, to, options) => (await load()).classDevice(world, { device, to }, options));
   addExample(classOf, ["keybound devices class db1 critical"]);
   const remove = new Command("remove")
-    .description("Take a device out of the roster.")
+    .description("Take a device out of the roster and its groups: it gets no jobs any more.")
     .argument("<device>", "its name or the beginning of its id")
     .action(async (device, options) => (await load()).removeDevice(world, device, options));
   addExample(remove, ["keybound devices remove web1"]);
   devices.addCommand(withCommon(list, { passphrase: false }), { isDefault: true });
   for (const command of [admit, remove]) devices.addCommand(withCommon(command, { yes: true }));
   for (const command of [name, classOf]) devices.addCommand(withCommon(command));
-  addExample(devices, ["keybound devices", "keybound devices admit web1.example --name web1"]);
+  addExample(devices, [
+    "keybound devices",
+    "keybound devices --pending",
+    "keybound devices admit web1.example --name web1",
+    "keybound devices --redeploy   # after a reset: who has not come over",
+  ]);
   return devices;
 }
 

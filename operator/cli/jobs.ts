@@ -146,12 +146,18 @@ function fetchCommand(world: World, setExitCode: SetExitCode): Command {
 function updateCommand(world: World, setExitCode: SetExitCode): Command {
   const update = new Command("update")
     .description("Update the agent on devices to the version of a signed release; each proves what runs there then.")
-    .requiredOption("--release <dir>", "the folder with release.json and the files that it names")
+    .requiredOption(
+      "--release <dir>",
+      "the release's folder: release.json, which its maker signed, and the .update files",
+    )
     .option("--on <devices>", "names of devices, with commas between; may be repeated", listed)
     .option("--group <groups>", "the devices of these groups; may be repeated", listed)
     .option("--all", "every device of the roster")
     .addOption(
-      new Option("--canary <n>", "first on so many of them, and on the others only when all of these were updated")
+      new Option(
+        "--canary <n>",
+        "update so many first, those that are online before others; the rest only when all of these were updated",
+      )
         .argParser(count)
         .conflicts("detach"),
     )

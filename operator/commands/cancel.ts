@@ -1,6 +1,7 @@
 // `keybound cancel`: ends a job where it runs, and keeps it from beginning where it does not yet; each device proves how far it had got.
 import { confirmed } from "../ask.ts";
 import type { DeviceChoice } from "../jobs/choose-among.ts";
+import { goneWords } from "../devices/gone-devices.ts";
 import { composeCancels } from "../jobs/compose-cancel.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
 import { findMeantJobs } from "../jobs/meant-jobs.ts";
@@ -44,12 +45,13 @@ export async function cancel(world: World, typed: string, options: CancelOptions
   });
 }
 
-function sayPlan(world: World, { title, jobs, drops, kept, answered, removed, besides }: CancelPlan): void {
+function sayPlan(world: World, { title, jobs, drops, kept, answered, gone, removed, besides }: CancelPlan): void {
   const names = foldNames([...new Set(jobs.flatMap(({ devices }) => devices.map(({ name }) => name)))]);
   say(world, `job: ${title}`);
   if (jobs.length === 0) say(world, "nothing is left to cancel");
   else say(world, `on ${names}: where it runs it is ended, where it waits or has not come it will not run`);
   if (answered.length > 0) say(world, `done with it already: ${foldNames(answered.map(({ device }) => device.name))}`);
+  if (gone.length > 0) say(world, `gone, so that it does not run there: ${goneWords(gone)}`);
   if (drops.length > 0) say(world, "it waits for another signature: that is taken away too");
   if (kept.length > 0)
     say(

@@ -10,11 +10,12 @@ import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts"
 import { checkedName, findDevice, freeName, shortId } from "../devices/device-name.ts";
 import { Fault } from "../fault.ts";
 import { knownHeads } from "../keys/known-heads.ts";
+import { type Ending, endingIn, endingWords, REMOVE_HINT } from "../devices/gone-devices.ts";
 import { type ListedDevice, listDevices } from "../devices/listed-devices.ts";
 import { plain } from "../present/escape.ts";
 import { foldNames } from "../present/fold.ts";
 import { table } from "../present/table.ts";
-import { ago, day } from "../present/time.ts";
+import { ago } from "../present/time.ts";
 import { openSession, type Session } from "../connection/session.ts";
 import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
@@ -39,8 +40,8 @@ type Row = {
   readonly keyLog?: number;
   /** Whether that is behind what this client knows, or on another line. */
   readonly behind?: boolean;
-  /** When its agent was uninstalled, as the device signed. */
-  readonly leftAt?: number;
+  /** How it took its leave, as the device signed. */
+  readonly gone?: Ending;
   readonly pending: boolean;
   /** For a pending device: whether it sent a proof of a package's token, which is checked when you unlock. */
   readonly proof?: boolean;
@@ -56,7 +57,7 @@ export async function devices(world: World, options: ListOptions): Promise<void>
   const waiting = rows.filter(({ pending }) => pending);
   const members = rows.filter(({ pending }) => !pending);
   if (members.length > 0) print(world, await memberTable(members, world.now()));
-  sayLeft(world, members);
+  sayGone(world, members);
   if (options.pending === true) print(world, await pendingTable(waiting, world.now()));
   else if (waiting.length > 0) say(world, `${waiting.length} more ask for admission: keybound devices --pending`);
 }
@@ -90,6 +91,7 @@ function memberRow(
   // A request that is not the admitted one says nothing: the device would have to be admitted anew.
   const own = listed?.requestId === member.request ? listed : undefined;
   const agent = versionIn(listed?.report?.agent);
+  const gone = endingIn(listed?.report);
   return {
     id: member.device,
     name: member.name,
@@ -98,7 +100,7 @@ function memberRow(
     ...(own === undefined ? {} : { host: own.request.host, platform: own.request.platform }),
     ...(listed === undefined ? {} : { online: listed.online, seenAt: listed.seenAt }),
     ...(agent === undefined ? {} : { agent }),
-    ...(listed?.report?.left === undefined ? {} : { leftAt: listed.report.time }),
+    ...(gone === undefined ? {} : { gone }),
     ...(head === undefined ? {} : { keyLog: head.seq, behind: isBehind(head, state, view.idAt(head.seq)) }),
     pending: false,
   };
@@ -136,14 +138,13 @@ async function pendingTable(rows: readonly Row[], now: number): Promise<string> 
 }
 
 /** They stay members, and get jobs that nobody takes, until somebody who holds a key removes them. */
-function sayLeft(world: World, members: readonly Row[]): void {
-  const left = members.flatMap(({ name, leftAt }) => (name === undefined || leftAt === undefined ? [] : [name]));
-  if (left.length === 0) return;
-  say(world, `uninstalled, and still members: ${foldNames(left)}; keybound devices remove NAME takes one out`);
+function sayGone(world: World, members: readonly Row[]): void {
+  const left = members.flatMap(({ name, gone }) => (name === undefined || gone === undefined ? [] : [name]));
+  if (left.length > 0) say(world, `gone, and still members: ${foldNames(left)}; ${REMOVE_HINT}`);
 }
 
-function stateWords({ leftAt, online, seenAt }: Row, now: number): string {
-  if (leftAt !== undefined) return `uninstalled ${day(leftAt)}`;
+function stateWords({ gone, online, seenAt }: Row, now: number): string {
+  if (gone !== undefined) return endingWords(gone);
   if (online === true) return "online";
   return seenAt === undefined ? "unknown to relay" : `seen ${ago(seenAt, now)}`;
 }

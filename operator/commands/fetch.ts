@@ -5,6 +5,7 @@ import { DEFAULT_JOB_LIFETIME_MS, MAX_FILE_BYTES } from "../../protocol/limits.t
 import { isFileName, isFilePlace } from "../../protocol/job-file.ts";
 import { AwaitCosign } from "../cosign/await-cosign.ts";
 import { chooseTargets } from "../devices/choose-targets.ts";
+import { requireThere } from "../devices/gone-devices.ts";
 import { composeFor } from "../jobs/compose-for.ts";
 import type { WorkFields } from "../jobs/compose-job.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
@@ -64,7 +65,8 @@ async function askAndWait(unlocked: Unlocked, asked: Asked, options: FetchOption
   const { session } = unlocked;
   const { world } = session.desk;
   const work = { kind: "fetch", body: { path: asked.path, maxBytes: options.maxSize ?? MAX_FILE_BYTES } } as const;
-  const targets = chooseTargets(session.roster, { on: [asked.device] });
+  const on = [asked.device];
+  const { there: targets } = await requireThere(session, chooseTargets(session.roster, { on }), { on });
   const composed = await composeFor(unlocked, { work, targets, expiresInMs: lifetimeOf(unlocked, options) });
   const { ready, proposed } = batchOf(session, composed);
   await proposeJobs(unlocked, proposed, titleOf(work));

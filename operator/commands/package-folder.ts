@@ -15,7 +15,7 @@ import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts"
 import { Fault } from "../fault.ts";
 import { MAX_NAMED_REDEPLOYS } from "../limits.ts";
 import { plain } from "../present/escape.ts";
-import { type Redeploy, type RedeployRow, redeployOf } from "../tenant/redeploy.ts";
+import { type Redeploy, type RedeployRow, type RedeployState, redeployOf } from "../tenant/redeploy.ts";
 import { openUnlocked, sendCheckpoint } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 
@@ -52,6 +52,7 @@ export async function makeFolder(world: World, options: FolderOptions): Promise<
   say(world, widening(terms));
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
+  const redeploy = session.state.supersedes.length === 0 ? undefined : await redeployOf(session);
   const deployment = await signPackage(unlocked, terms);
   const pin = pinOf(session.state.tenant);
   const rebind = options.rebind === true;
@@ -60,7 +61,6 @@ export async function makeFolder(world: World, options: FolderOptions): Promise<
   const written = writeTexts(staged, { facts, ways, systems, session, terms, release });
   staged.publish();
   await sendCheckpoint(unlocked);
-  const redeploy = session.state.supersedes.length === 0 ? undefined : await redeployOf(session);
   const { standing, version } = release;
   if (options.json !== true) return show(world, { folder: outOf(options), pin, ways, redeploy });
   printJson(world, {
@@ -87,7 +87,7 @@ function outOf({ out, force }: FolderOptions): string {
 /** A place that stands in lines of a shell: nothing in it may mean something there. */
 function fromOf(url: string | undefined): { readonly from?: string } {
   if (url === undefined) return {};
-  if (!/^https?:\/\/[\w.:[\]-]+(\/[\w.~%+-]+)*\/?$/.test(url))
+  if (!/^https?:\/\/[\w.:[\]-]+(\/[\w.~%+-]+)*\/?$/.test(url) || !URL.canParse(url))
     throw new Fault("misuse", `--from ${url}: https://HOST/FOLDER, of letters, digits and . _ ~ % + -`);
   return { from: url.replace(/\/$/, "") };
 }
@@ -129,19 +129,30 @@ function show(world: World, { folder, pin, ways, redeploy }: Shown): void {
   for (const way of ways.filter(({ tool }) => ["dpkg", "rpm", "msiexec", "installer"].includes(tool)))
     print(world, `${way.system}, ${wayText(way)}`);
   print(world, "INSTALL.txt there has the lines for other tools. Whoever has the folder can join as a device.");
-  if (redeploy !== undefined) print(world, redeployLine(redeploy));
+  if (redeploy !== undefined) for (const line of redeployLines(redeploy)) print(world, line);
 }
 
-const isLeft = ({ state }: RedeployRow) => state !== "came-over" && state !== "asks" && state !== "bound";
+const isOver = ({ state }: RedeployRow) => state === "came-over" || state === "asks" || state === "bound";
 
 function leftOf({ total, cameOver, devices }: Redeploy): Pick<Redeploy, "total" | "cameOver" | "devices"> {
-  return { total, cameOver, devices: devices.filter(isLeft) };
+  return { total, cameOver, devices: devices.filter((row) => !isOver(row)) };
 }
 
-function redeployLine({ devices }: Redeploy): string {
-  const left = devices.filter(isLeft).map(({ name, host, device }) => plain(name ?? host ?? device));
-  if (left.length === 0) return "To be redeployed: none; all have come over.";
-  const more = left.length > MAX_NAMED_REDEPLOYS ? ` and ${left.length - MAX_NAMED_REDEPLOYS} more` : "";
-  const named = left.slice(0, MAX_NAMED_REDEPLOYS).join(", ");
-  return `To be redeployed with the new pin: ${named}${more} (keybound devices --redeploy).`;
+/** Who needs the folder; and who did not come over, but is not to be sought either. */
+function redeployLines({ devices }: Redeploy): readonly string[] {
+  const of = (...states: readonly RedeployState[]) => devices.filter(({ state }) => states.includes(state));
+  const [due, away, left] = [of("waits", "refused"), of("elsewhere"), of("uninstalled")];
+  return [
+    due.length === 0
+      ? "To be redeployed: none."
+      : `To be redeployed with the new pin: ${namesOf(due)} (keybound devices --redeploy).`,
+    ...(away.length === 0 ? [] : [`With another owner by now: ${namesOf(away)}.`]),
+    ...(left.length === 0 ? [] : [`Uninstalled, and over when they are installed again by this: ${namesOf(left)}.`]),
+  ];
+}
+
+function namesOf(rows: readonly RedeployRow[]): string {
+  const more = rows.length > MAX_NAMED_REDEPLOYS ? ` and ${rows.length - MAX_NAMED_REDEPLOYS} more` : "";
+  const names = rows.slice(0, MAX_NAMED_REDEPLOYS).map(({ name, host, device }) => name ?? plain(host ?? device));
+  return `${names.join(", ")}${more}`;
 }

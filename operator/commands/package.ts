@@ -4,6 +4,7 @@ import { pinOf } from "../../protocol/pin.ts";
 import { signPackage } from "../deployment/sign-deployment.ts";
 import { type TermOptions, termsOf, widening } from "../deployment/terms.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
+import { Fault } from "../fault.ts";
 import { requireFree, writeWhole } from "../home/stored-file.ts";
 import { openUnlocked, sendCheckpoint } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
@@ -12,9 +13,14 @@ export type PackageOptions = CommonOptions &
   TermOptions & {
     readonly out: string;
     readonly force?: boolean;
+    readonly release?: string;
+    readonly from?: string;
+    readonly rebind?: boolean;
   };
 
 export async function makePackage(world: World, options: PackageOptions): Promise<void> {
+  const ofFolder = (["release", "from", "rebind"] as const).find((name) => options[name] !== undefined);
+  if (ofFolder !== undefined) throw new Fault("misuse", `--${ofFolder} is for a folder of installers: --for SYSTEM`);
   using desk = openDesk(world, options);
   const terms = termsOf(options, { now: world.now(), relay: desk.home.config.relay });
   const path = resolve(options.out);

@@ -6,6 +6,7 @@ import type { RosterDevice } from "../../protocol/roster.ts";
 import { confirmed } from "../ask.ts";
 import type { Session } from "../connection/session.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
+import { type Gone, goneJson, leaveOutGone } from "../devices/gone-devices.ts";
 import { Fault } from "../fault.ts";
 import { chosenAmong, type DeviceChoice } from "../jobs/choose-among.ts";
 import { composeFor } from "../jobs/compose-for.ts";
@@ -42,7 +43,7 @@ export async function rerun(world: World, typed: string, options: RerunOptions):
   if (options.ignoreClock !== true) session.checkClock();
   const former = await formerOf(unlocked, typed);
   const expiresInMs = windowOf(session, options.expires);
-  const chosen = chosenOf(session, former, options);
+  const { chosen, gone } = await thereOf(session, chosenOf(session, former, options), options);
   sayChosen(session, former, chosen);
   if (chosen.failed.length + chosen.unanswered.length === 0) return sayNothing(world, options);
   await confirmed(world, options.yes, "Run it again there?");
@@ -56,7 +57,10 @@ export async function rerun(world: World, typed: string, options: RerunOptions):
   const isPartial = proof.begun.length + proof.silent.length > 0;
   if (targets.length === 0) return isPartial ? 1 : sayNothing(world, options);
   const composed = await composeFor(unlocked, { work: former.work, targets, expiresInMs });
-  const json = { rerunOf: former.records.map(({ manifest }) => manifest.job), leftOut: leftOutJson(proof) };
+  const json = {
+    rerunOf: former.records.map(({ manifest }) => manifest.job),
+    leftOut: [...unprovenJson(proof), ...goneJson(gone)],
+  };
   const sending = { title: former.title, outputBytes: outputBytesOf(former.work), options, json };
   const code = await sendJobs(unlocked, batchOf(session, composed), sending);
   return isPartial ? 1 : code;
@@ -104,6 +108,18 @@ function chosenOf(session: Session, { records }: Former, options: RerunOptions):
   };
 }
 
+/** Without those that are gone since. Throws `device-gone` for one that was named. */
+async function thereOf(
+  session: Session,
+  { failed, unanswered, unverified }: Chosen,
+  options: RerunOptions,
+): Promise<{ readonly chosen: Chosen; readonly gone: readonly Gone[] }> {
+  const devices = [...failed, ...unanswered].map(({ device }) => device);
+  const { there, gone } = await leaveOutGone(session, devices, options);
+  const isThere = ({ device }: DeviceStanding) => there.includes(device);
+  return { chosen: { failed: failed.filter(isThere), unanswered: unanswered.filter(isThere), unverified }, gone };
+}
+
 function sayChosen(session: Session, { title, records }: Former, { failed, unanswered, unverified }: Chosen): void {
   const { world } = session.desk;
   say(world, `job: ${title}`);
@@ -141,7 +157,7 @@ function sayProof(world: World, { begun, silent }: Proof): void {
   say(world, "the cancel waits for them; repeat the command when they are back");
 }
 
-function leftOutJson({ begun, silent }: Proof): readonly object[] {
+function unprovenJson({ begun, silent }: Proof): readonly object[] {
   return [
     ...begun.map(({ device, state }) => ({ device: device.device, name: device.name, why: state })),
     ...silent.map(({ device, name }) => ({ device, name, why: "no-answer" })),

@@ -2,6 +2,7 @@
 import type { RosterDevice } from "../../protocol/roster.ts";
 import type { Window } from "../../protocol/window.ts";
 import { chooseTargets, requireTargets, type TargetOptions } from "../devices/choose-targets.ts";
+import { leftOutJson, requireThere } from "../devices/gone-devices.ts";
 import { composeFor } from "../jobs/compose-for.ts";
 import { type CommonOptions, openDesk } from "../desk.ts";
 import type { ComposedJob } from "../jobs/compose-job.ts";
@@ -64,7 +65,8 @@ async function composeAndRun(world: World, { program, narrow }: Asked, options: 
   const unlocked = await openUnlocked(desk);
   using session = unlocked.session;
   if (options.ignoreClock !== true) session.checkClock();
-  const targets = await narrow(session, chooseTargets(session.roster, options));
+  const { there, gone } = await requireThere(session, chooseTargets(session.roster, options), options);
+  const targets = await narrow(session, there);
   if (options.exitCode === true && targets.length > 1)
     throw new Fault("misuse", `--exit-code is one device's, and these are ${targets.length}`);
   const times = timesOf(when, { policy: session.state.policy, now: world.now() });
@@ -72,10 +74,9 @@ async function composeAndRun(world: World, { program, narrow }: Asked, options: 
   const composed = await composeFor(unlocked, { work: { kind: "run", body }, targets, ...times });
   const detach = isDetached(options);
   const sending = { title: jobTitle(body), outputBytes: body.limits.outputBytes, options: { ...options, detach } };
-  return await sendJobs(unlocked, batchOf(session, composed), {
-    ...sending,
-    ...laterOf(composed, body.window, detach),
-  });
+  const { schedule, json } = laterOf(composed, body.window, detach);
+  const said = { ...json, ...leftOutJson(gone) };
+  return await sendJobs(unlocked, batchOf(session, composed), { ...sending, schedule, json: said });
 }
 
 /** What is to run later is waited for only where that is asked for, and what comes round not even then. */

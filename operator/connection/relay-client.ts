@@ -36,6 +36,8 @@ export type Login = {
 export class RelayClient {
   readonly url: string;
   readonly #line: ClientOptions;
+  /** How it is dialled, in words. */
+  readonly #way: string;
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, Waiting>();
   readonly #greeting: Message[] = [];
@@ -52,6 +54,7 @@ export class RelayClient {
   private constructor(url: string, { options, words }: Line) {
     this.url = url;
     this.#line = options;
+    this.#way = words;
     const socket = openSocket(url, this.#line);
     this.#socket = socket;
     socket.on("upgrade", ({ socket: line }) => (this.#tls = line instanceof TLSSocket ? line : undefined));
@@ -183,7 +186,10 @@ export class RelayClient {
     const before = this.#greeting.shift();
     if (before !== undefined) return expectKind(before, kind);
     if (this.#ended !== undefined) throw this.#ended;
-    const late = new Fault("relay-unreachable", `${this.url} said nothing for ${CONNECT_TIMEOUT_MS / 1000} s`);
+    const late = new Fault(
+      "relay-unreachable",
+      `${this.url} said nothing for ${CONNECT_TIMEOUT_MS / 1000} s, ${this.#way}`,
+    );
     const timer = setTimeout(() => this.#end(late), CONNECT_TIMEOUT_MS);
     try {
       const came = new Promise<Message>((resolve, reject) => (this.#greeted = { resolve, reject }));

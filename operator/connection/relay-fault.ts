@@ -26,10 +26,13 @@ export function dialFault(error: Error, url: string, way: string): Fault {
   if (code !== undefined && TLS_CODES.test(code)) {
     return new Fault("relay-tls", `${url} (${code}), ${way}`, { cause: error });
   }
-  // Node's sentence: the proxy without its credentials, and the first line of its answer, which is a stranger's.
-  if (code === "ERR_PROXY_TUNNEL")
-    return new Fault("proxy-refused", `${plain(error.message).slice(0, 300)}, ${way}`, { cause: error });
+  if (code === "ERR_PROXY_TUNNEL") return new Fault("proxy-refused", `${tunnelWords(error)}, ${way}`, { cause: error });
   return new Fault("relay-unreachable", `${url} (${code ?? error.message}), ${way}`, { cause: error });
+}
+
+/** Node's sentence: the proxy without its credentials, and of its answer the status; what else is in that line may be our password, sent back. */
+function tunnelWords({ message }: Error): string {
+  return plain(message.replace(/(HTTP\/\d\.\d \d{3})\b[^]*$/, "$1")).slice(0, 300);
 }
 
 /** What the relay said no with: a refusal where it names one of the protocol's, else a fault. Its words are a stranger's. */

@@ -23,6 +23,8 @@ export function ansiblePlaybook({ version, pin, rebind, installers }: Facts): st
 ${files.join("\n")}
     keybound_kind: "{{ 'deb' if ansible_facts.os_family == 'Debian' else 'rpm' }}"
     keybound_file: "{{ keybound_files[keybound_kind][ansible_facts.architecture] }}"
+    # With --check no folder is made; what would be done is looked at in one that is there.
+    keybound_at: "{{ keybound_folder.path | default('/root') }}"
     keybound_install:
       deb: [dpkg, -i]
       rpm: [rpm, -U, --replacepkgs]
@@ -51,7 +53,7 @@ ${files.join("\n")}
         - name: Copy the installer and the deployment
           ansible.builtin.copy:
             src: "{{ item }}"
-            dest: "{{ keybound_folder.path }}/"
+            dest: "{{ keybound_at }}/"
             owner: root
             group: root
             mode: "0600"
@@ -64,9 +66,9 @@ ${files.join("\n")}
             state: present
         - name: Install the package, which binds the device
           ansible.builtin.command:
-            argv: "{{ keybound_install[keybound_kind] + [keybound_folder.path + '/' + keybound_file] }}"
+            argv: "{{ keybound_install[keybound_kind] + [keybound_at + '/' + keybound_file] }}"
           environment:
-            KEYBOUND_DEPLOYMENT: "{{ keybound_folder.path }}/${DEPLOYMENT}"
+            KEYBOUND_DEPLOYMENT: "{{ keybound_at }}/${DEPLOYMENT}"
             KEYBOUND_TRUST: "{{ keybound_pin }}"
 ${rebind ? '            KEYBOUND_REBIND: "yes"\n' : ""}        - name: See that it is bound
           ansible.builtin.shell: keybound-agent status | grep '^Owner.*${pin}'

@@ -65,6 +65,7 @@ function intune(name: string, { pin }: Facts): readonly string[] {
     `pack: IntuneWinAppUtil.exe -c FOLDER -s ${name} -o OUT`,
     `install command: cmd.exe /c ${SCRIPT}`,
     `uninstall command: msiexec /x ${name} /qn`,
+    "supersedence of an older version: uninstall previous version: No (uninstalled, a device gives up its owner, and is another one afterwards)",
     "install behaviour: System; device restart behaviour: determine behaviour based on return codes",
     "detection rule 1: MSI, the product code that Intune read from the package, no version check",
     `detection rule 2: Registry, key HKEY_LOCAL_MACHINE\\SOFTWARE\\Keybound\\Deployment, value Pin, string equals ${pin}, not as a 32-bit app`,
@@ -76,17 +77,19 @@ function image(name: string): readonly string[] {
   return [
     `start "" /wait msiexec /i "%CD%\\${name}" /qn`,
     `mkdir "${folder}\\Keybound"`,
+    // Before anything secret is in it.
+    `icacls "${folder}\\Keybound" /inheritance:r /grant *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F`,
     `copy /b ${SCRIPT} "${folder}\\Keybound"`,
     `copy /b ${name} "${folder}\\Keybound"`,
     `copy /b ${DEPLOYMENT} "${folder}\\Keybound"`,
-    `icacls "${folder}\\Keybound" /inheritance:r /grant *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F`,
     `echo call "%WINDIR%\\Setup\\Scripts\\Keybound\\${SCRIPT}" ^&^& rd /s /q "%WINDIR%\\Setup\\Scripts\\Keybound" > "${folder}\\SetupComplete.cmd"`,
   ];
 }
 
-/** Runs at each start: does nothing where the device is bound to this organisation and has this version. ProgramW6432 and /reg:64: Intune calls from a 32-bit process. */
+/** Runs at each start: does nothing where the device is bound to this organisation and has this version or a newer one. ProgramW6432 and /reg:64: Intune calls from a 32-bit process. */
 function script(facts: Facts): readonly string[] {
   const { version, pin } = facts;
+  const [major, minor, patch] = version.split(".");
   const agent = `"%ProgramW6432%\\Keybound\\node.exe" --disable-warning=ExperimentalWarning "%ProgramW6432%\\Keybound\\keybound-agent.cjs"`;
   const find = '"%SystemRoot%\\System32\\find.exe"';
   return [
@@ -94,9 +97,17 @@ function script(facts: Facts): readonly string[] {
     `rem Keybound agent ${version}, pin ${pin}. Lies beside the installer and ${DEPLOYMENT}; exits with msiexec's code.`,
     "setlocal",
     'set "code="',
+    'set "has="',
+    'set "older="',
     `if not exist "%ProgramW6432%\\Keybound\\node.exe" goto install`,
-    `${agent} --version 2>nul | ${find} "keybound-agent ${version}" >nul`,
-    "if errorlevel 1 goto install",
+    `for /f "tokens=2" %%v in ('^"${agent} --version 2^>nul^"') do set "has=%%v"`,
+    "if not defined has goto install",
+    'for /f "tokens=1-3 delims=." %%a in ("%has%") do (',
+    `  if %%a lss ${major} set older=1`,
+    `  if %%a equ ${major} if %%b lss ${minor} set older=1`,
+    `  if %%a equ ${major} if %%b equ ${minor} if %%c lss ${patch} set older=1`,
+    ")",
+    "if defined older goto install",
     `${agent} status 2>nul | ${find} "Owner " | ${find} "pin ${pin}" >nul`,
     "if not errorlevel 1 goto mark",
     ":install",

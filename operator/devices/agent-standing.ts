@@ -1,8 +1,7 @@
 // What runs on each device, as it said itself: platform and processor when it asked to be admitted, the agent's version in its last report.
 import { Platform } from "../../protocol/platform.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
-import type { Session } from "../connection/session.ts";
-import { type ListedDevice, listDevices } from "./listed-devices.ts";
+import type { ListedDevice } from "./listed-devices.ts";
 
 export type AgentStanding = {
   readonly device: RosterDevice;
@@ -10,15 +9,17 @@ export type AgentStanding = {
   readonly platform?: Platform;
   /** Absent where no report of the device is known. */
   readonly version?: string;
+  /** The relay's word. */
+  readonly online: boolean;
 };
 
-/** For each of these devices. */
-export async function agentStandings(
-  session: Session,
+/** For each of these devices, from what the relay lists of them. */
+export function agentStandings(
   targets: readonly RosterDevice[],
-): Promise<readonly AgentStanding[]> {
-  const listed = new Map((await listDevices(session)).map((one) => [one.requestId, one]));
-  return targets.map((device) => standingOf(device, listed.get(device.request)));
+  listed: readonly ListedDevice[],
+): readonly AgentStanding[] {
+  const byRequest = new Map(listed.map((one) => [one.requestId, one]));
+  return targets.map((device) => standingOf(device, byRequest.get(device.request)));
 }
 
 /** `0.2.0` of `keybound-agent 0.2.0`. */
@@ -31,6 +32,7 @@ function standingOf(device: RosterDevice, listed: ListedDevice | undefined): Age
   const version = versionIn(listed?.report?.agent);
   return {
     device,
+    online: listed?.online === true,
     ...(platform === undefined ? {} : { platform }),
     ...(version === undefined ? {} : { version }),
   };

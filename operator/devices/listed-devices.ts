@@ -2,6 +2,7 @@
 import { type BindingReport, readBindingReport } from "../../protocol/binding-report.ts";
 import { type EnrolmentRequest, readEnrolment } from "../../protocol/enrolment.ts";
 import type { AdmitKey } from "../../protocol/key-admission.ts";
+import { MAX_TARGETS } from "../../protocol/limits.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { ToOperator } from "../../protocol/wire.ts";
 import { type Message, partAt } from "../connection/relay-client.ts";
@@ -27,27 +28,39 @@ export type ListedDevice = {
 
 type Row = Extract<ToOperator, { type: "devices" }>["devices"][number];
 type Shown = { readonly row: Row; readonly request: Uint8Array; readonly report: Uint8Array | undefined };
+/** `of`: a tenant that this one retired there. `only`: these devices, instead of all. */
+export type Listing = { readonly of?: string; readonly only?: readonly string[] };
 type Reading = { readonly tenant: string; readonly admitKey: AdmitKey };
 
-/**
- * Every device that the relay lists with a request of its own for this organisation, or for `of`, a tenant that this one
- * retired there; others are passed over.
- */
-export async function listDevices(
-  session: Session,
-  { of }: { readonly of?: string } = {},
-): Promise<readonly ListedDevice[]> {
+/** Every device that the relay lists with a request of its own for the organisation; others are passed over. */
+export async function listDevices(session: Session, { of, only }: Listing = {}): Promise<readonly ListedDevice[]> {
   const { admitKey } = await import("../../protocol/key-admission.ts");
   const reading = { tenant: of ?? session.state.tenant, admitKey };
+  const asks = only === undefined ? [{}] : chunksOf(only);
   const found: ListedDevice[] = [];
+  for (const ask of asks) {
+    const from = { ...ask, ...(of === undefined ? {} : { of }) };
+    for await (const page of pagesOf(session, from))
+      found.push(...shownIn(page).flatMap((shown) => readDevice(shown, reading)));
+  }
+  return found;
+}
+
+function chunksOf(ids: readonly string[]): readonly { readonly only: readonly string[] }[] {
+  return Array.from({ length: Math.ceil(ids.length / MAX_TARGETS) }, (_, at) => {
+    return { only: ids.slice(at * MAX_TARGETS, (at + 1) * MAX_TARGETS) };
+  });
+}
+
+async function* pagesOf({ client }: Session, from: object): AsyncGenerator<Message<"devices">> {
   let rows = 0;
   for (let after: string | undefined; ; ) {
-    const from = { ...(after === undefined ? {} : { after }), ...(of === undefined ? {} : { of }) };
-    const page = await session.client.ask("devices", { type: "list-devices", ...from });
-    found.push(...shownIn(page).flatMap((shown) => readDevice(shown, reading)));
+    const place = after === undefined ? {} : { after };
+    const page = await client.ask("devices", { type: "list-devices", ...from, ...place });
+    yield page;
     const { devices, more } = page.header;
     const last = devices.at(-1)?.device;
-    if (!more || last === undefined || last === after) return found;
+    if (!more || last === undefined || last === after) return;
     after = last;
     rows += devices.length;
     if (rows > MAX_LISTED_DEVICES) throw new Fault("relay-odd", `more than ${MAX_LISTED_DEVICES} devices`);

@@ -19,7 +19,8 @@ export async function fittingDevices(
   { platforms }: Pick<Header, "platforms">,
 ): Promise<Fitting> {
   if (platforms.length === 0) return { fits: targets, others: [] };
-  const listed = new Map((await listDevices(session)).map((one) => [one.requestId, one.request.platform]));
+  const rows = await listDevices(session, { only: targets.map(({ device }) => device) });
+  const listed = new Map(rows.map((one) => [one.requestId, one.request.platform]));
   const known = targets.map((device) => ({ device, platform: listed.get(device.request) ?? "unknown" }));
   const fitting = (platform: string) => platforms.some((one) => one === platform);
   return {

@@ -2,6 +2,7 @@
 import type { ToCancel } from "./compose-cancel.ts";
 import { type DeviceChoice, chosenAmong } from "./choose-among.ts";
 import { type DeviceStanding, removedTargets, standingsOf } from "../results/device-standing.ts";
+import { type Gone, partGone } from "../devices/gone-devices.ts";
 import { Fault } from "../fault.ts";
 import { type JobRecord, readRecord } from "../results/job-record.ts";
 import type { MeantJobs } from "./meant-jobs.ts";
@@ -21,6 +22,8 @@ export type CancelPlan = {
   /** Proposals that stay, because only a part of their devices is meant. */
   readonly kept: readonly ProposedManifest[];
   readonly answered: readonly DeviceStanding[];
+  /** It does not run there, and nobody there can be told. */
+  readonly gone: readonly Gone[];
   readonly removed: number;
   readonly besides: number;
 };
@@ -41,9 +44,10 @@ export async function planCancel(unlocked: Unlocked, meant: MeantJobs, choice: D
   const standings = records.map((record) =>
     standingsOf(session, record).filter(({ device }) => isChosen(device.device)),
   );
+  const open = standings.map((some) => some.filter((standing) => !isDone(standing)).map(({ device }) => device));
+  const { there, gone } = await partGone(session, open.flat());
   const sent = records.map((record, at) => {
-    const left = standings[at]?.filter((standing) => !isDone(standing)) ?? [];
-    return { ...record, devices: left.map(({ device }) => device) };
+    return { ...record, devices: open[at]?.filter((device) => there.includes(device)) ?? [] };
   });
   const proposed = meant.proposed.map((one) => ({
     ...one,
@@ -57,6 +61,7 @@ export async function planCancel(unlocked: Unlocked, meant: MeantJobs, choice: D
     drops: meant.proposed.filter(isWhole),
     kept: meant.proposed.filter((one) => !isWhole(one)),
     answered: standings.flat().filter(isDone),
+    gone,
     removed: records.reduce((sum, record) => sum + removedTargets(session, record), 0),
     besides: meant.besides,
   };

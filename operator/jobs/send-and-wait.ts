@@ -37,6 +37,24 @@ export type Sending = {
 
 /** Answers the exit code: 0 where every device succeeded (or the jobs were sent, with `detach`), else 1. */
 export async function sendJobs(unlocked: Unlocked, batch: Batch, sending: Sending): Promise<number> {
+  const { code, json } = await sendStep(unlocked, batch, sending);
+  const { world, options } = unlocked.session.desk;
+  if (options.json === true) printJson(world, json);
+  return code;
+}
+
+export type Sent = { readonly code: number; readonly json: SentJson };
+export type SentJson = {
+  readonly batch?: string | undefined;
+  readonly jobs: readonly string[];
+  /** With `detach`. */
+  readonly targets?: readonly string[];
+  readonly devices?: readonly object[];
+  readonly proposals?: readonly object[];
+};
+
+/** The same, but for what `--json` says: that is the caller's, who may have more than one batch to send. */
+export async function sendStep(unlocked: Unlocked, batch: Batch, sending: Sending): Promise<Sent> {
   const { title, options } = sending;
   await proposeJobs(unlocked, batch.proposed, title);
   if (options.detach !== true) return await sendAndWait(unlocked, batch, sending);
@@ -44,18 +62,16 @@ export async function sendJobs(unlocked: Unlocked, batch: Batch, sending: Sendin
   return sayDetached(unlocked.session.desk, batch, sending);
 }
 
-function sayDetached({ world, options }: Desk, { ready, proposed }: Batch, { json, schedule = [] }: Sending): number {
+function sayDetached({ world, options }: Desk, { ready, proposed }: Batch, { json, schedule = [] }: Sending): Sent {
   const ids = ready.map(({ manifest }) => manifest.job);
   const names = [...ready, ...proposed].flatMap(({ targets }) => targets.map(({ name }) => name));
-  if (options.json === true) {
-    printJson(world, { jobs: ids, ...json, targets: names, ...proposalsJson(proposed) });
-    return 0;
-  }
+  const all = { jobs: ids, ...json, targets: names, ...proposalsJson(proposed) };
+  if (options.json === true) return { code: 0, json: all };
   for (const { manifest } of [...ready, ...proposed]) print(world, manifest.job);
   for (const line of schedule) say(world, line);
   const sent = ready.reduce((sum, { targets }) => sum + targets.length, 0);
   if (sent > 0) say(world, `sent to ${sent} ${plural(sent)}; see keybound job show ${ids[0]}`);
-  return 0;
+  return { code: 0, json: all };
 }
 
 function proposalsJson(proposed: readonly ComposedJob[]): { proposals?: readonly object[] } {
@@ -66,12 +82,14 @@ function proposalsJson(proposed: readonly ComposedJob[]): { proposals?: readonly
   return { proposals: rows };
 }
 
-async function sendAndWait(unlocked: Unlocked, batch: Batch, sending: Sending): Promise<number> {
+async function sendAndWait(unlocked: Unlocked, batch: Batch, sending: Sending): Promise<Sent> {
   const { session } = unlocked;
   const { results, cosigning } = await sendAndWatch(unlocked, batch, sending);
   for (const job of cosigning.waiting) say(session.desk.world, missingWords(session, job));
-  const code = conclude(session.desk, results, { batch, cosigning, json: sending.json });
-  return sending.options.exitCode === true ? exitCodeOf(results[0]?.result) : code;
+  sayLeft(session.desk.world, results, cosigning);
+  const isDone = results.every(({ result }) => hasSucceeded(result));
+  const code = sending.options.exitCode === true ? exitCodeOf(results[0]?.result) : Number(!isDone);
+  return { code, json: sentJson(results, { batch, cosigning, json: sending.json }) };
 }
 
 export type Watched = { readonly results: readonly Ended[]; readonly cosigning: AwaitCosign };
@@ -112,30 +130,22 @@ function targetsOf({ manifest, targets }: ComposedJob): readonly Target[] {
 
 type Concluded = Pick<Sending, "json"> & { readonly batch: Batch; readonly cosigning: AwaitCosign };
 
-function conclude({ world, options }: Desk, results: readonly Ended[], { batch, cosigning, json }: Concluded): number {
-  const jobs = [...batch.ready, ...batch.proposed];
-  const [first] = jobs;
-  if (options.json === true) {
-    const ids = jobs.map(({ manifest }) => manifest.job);
-    const devices = results.map(resultJson);
-    printJson(world, {
-      batch: first?.manifest.batch,
-      jobs: ids,
-      ...json,
-      devices,
-      ...proposalsJson(cosigning.waiting),
-    });
-  }
+function sentJson(results: readonly Ended[], { batch, cosigning, json }: Concluded): SentJson {
+  const jobs = [...batch.ready, ...batch.proposed].map(({ manifest }) => manifest);
+  const devices = results.map(resultJson);
+  const ids = jobs.map(({ job }) => job);
+  return { batch: jobs[0]?.batch, jobs: ids, ...json, devices, ...proposalsJson(cosigning.waiting) };
+}
+
+function sayLeft(world: World, results: readonly Ended[], cosigning: AwaitCosign): void {
   const left = results.filter(({ result, target }) => result === undefined && !cosigning.isUnsent(target.job));
-  if (left.length > 0) {
-    const verb = left.length === 1 ? "has" : "have";
-    const [one] = left;
-    say(
-      world,
-      `sent; ${left.length} ${plural(left.length)} of ${results.length} ${verb} not answered yet; see keybound job show ${one?.target.job}`,
-    );
-  }
-  return results.every(({ result }) => hasSucceeded(result)) ? 0 : 1;
+  const [one] = left;
+  if (one === undefined) return;
+  const verb = left.length === 1 ? "has" : "have";
+  say(
+    world,
+    `sent; ${left.length} ${plural(left.length)} of ${results.length} ${verb} not answered yet; see keybound job show ${one.target.job}`,
+  );
 }
 
 /** A relay that was lost while we waited: the job may have been sent, and its answers come later. */

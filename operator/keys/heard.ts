@@ -1,11 +1,12 @@
 // After a key event: waits for devices and colleagues to say that they have heard of it, and shows who has and who has not.
-import { readBindingReport } from "../../protocol/binding-report.ts";
+import { type BindingReport, readBindingReport } from "../../protocol/binding-report.ts";
 import type { LogPlace } from "../../protocol/fields.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { isKind, type Message } from "../connection/relay-client.ts";
 import type { Session } from "../connection/session.ts";
 import { say } from "../desk.ts";
+import { endingIn } from "../devices/gone-devices.ts";
 import { type ListedDevice, listDevices } from "../devices/listed-devices.ts";
 import { Fault } from "../fault.ts";
 import { HEARD_QUIET_MS, HEARD_WAIT_MS } from "../limits.ts";
@@ -57,7 +58,9 @@ class Hearing {
     await knownHeads(this.#session, this.#listed);
     for (const message of this.#session.client.takePushes()) await this.#take(message);
     const { roster } = this.#session;
-    const online = this.#listed.filter(({ device, online: isHere }) => isHere && roster.devices.has(device));
+    const online = this.#listed.filter(
+      ({ device, online: isHere, report }) => isHere && endingIn(report) === undefined && roster.devices.has(device),
+    );
     this.#awaited = new Set(online.map(({ device }) => device).filter((device) => !this.#hasHeard(device)));
   }
 
@@ -104,10 +107,12 @@ class Hearing {
 
   #takeReport(device: string, bytes: Uint8Array): void {
     const member = this.#session.roster.devices.get(device);
-    const head = member && headIn(bytes, member, this.#session.state.tenant);
-    if (head === undefined) return;
-    if (head.seq > (this.#pushed.get(device)?.seq ?? -1)) this.#pushed.set(device, head);
-    if (this.#hasHeard(device)) this.#awaited.delete(device);
+    const report = member && reportIn(bytes, member, this.#session.state.tenant);
+    if (report === undefined) return;
+    const { keyHead } = report;
+    this.#listed = this.#listed.map((row) => (row.device === device ? { ...row, report } : row));
+    if (keyHead.seq > (this.#pushed.get(device)?.seq ?? -1)) this.#pushed.set(device, keyHead);
+    if (endingIn(report) !== undefined || this.#hasHeard(device)) this.#awaited.delete(device);
   }
 
   #hasHeard(device: string): boolean {
@@ -116,9 +121,9 @@ class Hearing {
   }
 }
 
-function headIn(bytes: Uint8Array, { sig }: RosterDevice, tenant: string): LogPlace | undefined {
+function reportIn(bytes: Uint8Array, { sig }: RosterDevice, tenant: string): BindingReport | undefined {
   try {
-    return readBindingReport(bytes, { sig, tenant }).keyHead;
+    return readBindingReport(bytes, { sig, tenant });
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;

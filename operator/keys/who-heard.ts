@@ -2,6 +2,7 @@
 import type { LogPlace } from "../../protocol/fields.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import type { Session } from "../connection/session.ts";
+import { type Ending, endingIn } from "../devices/gone-devices.ts";
 import type { ListedDevice } from "../devices/listed-devices.ts";
 import type { KnownHead } from "../home/cache.ts";
 import { activeVouches } from "./checkpoints.ts";
@@ -20,11 +21,16 @@ export type DeviceBehind = {
 /** A device that signed for a place which the log here does not have. */
 export type DeviceOdd = OddPlace & { readonly id: string; readonly name: string };
 
+/** A device that is gone, as it signed: nobody there will hear of anything. */
+export type DeviceGone = Ending & { readonly id: string; readonly name: string };
+
 export type DevicesHeard = {
+  /** Without those that are gone. */
   readonly total: number;
   readonly known: number;
   readonly notYet: readonly DeviceBehind[];
   readonly odd: readonly DeviceOdd[];
+  readonly gone: readonly DeviceGone[];
 };
 
 export type ColleagueHeard = {
@@ -55,14 +61,18 @@ export async function devicesHeard(
   const rows = new Map(listed.map((row) => [row.device, row]));
   const notYet: DeviceBehind[] = [];
   const odd: DeviceOdd[] = [];
+  const gone: DeviceGone[] = [];
   for (const member of byName(session.roster.devices.values())) {
     const head = session.desk.cache.knownHead(member.device);
     const stands = head === undefined ? "known" : await standings.of(head);
+    const row = rows.get(member.device);
+    const ending = endingIn(row?.report);
     if (head !== undefined && stands !== "known") odd.push(oddDevice(member, { stands, place: placeOf(head) }));
-    else if (head === undefined || head.seq < place.seq) notYet.push(behind(member, head, rows.get(member.device)));
+    else if (ending !== undefined) gone.push({ id: member.device, name: member.name, ...ending });
+    else if (head === undefined || head.seq < place.seq) notYet.push(behind(member, head, row));
   }
-  const total = session.roster.devices.size;
-  return { total, known: total - notYet.length - odd.length, notYet, odd };
+  const total = session.roster.devices.size - gone.length;
+  return { total, known: total - notYet.length - odd.length, notYet, odd, gone };
 }
 
 /** Everybody else who may vouch, and how far they have. */

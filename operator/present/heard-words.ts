@@ -1,6 +1,7 @@
 // Who has heard of an entry of the key log, in a line or two.
 import type { OddPlace } from "../keys/standing.ts";
 import type { ColleagueHeard, DeviceBehind, DevicesHeard, Heard } from "../keys/who-heard.ts";
+import { goneWords } from "../devices/gone-devices.ts";
 import { MAX_NAMED_GROUPS } from "../limits.ts";
 import { every } from "./either.ts";
 import { plain } from "./escape.ts";
@@ -17,11 +18,17 @@ export function heardLines({ place, devices, colleagues }: Heard, now: number): 
 }
 
 /** `entry 4 is known to 3 of 5 devices; not yet: web2 (offline, seen 3 h ago), db1 (online)`. */
-export function deviceLines(seq: number, { total, known, notYet }: DevicesHeard, now: number): readonly string[] {
-  if (total === 0) return [];
+export function deviceLines(seq: number, { total, known, notYet, gone }: DevicesHeard, now: number): readonly string[] {
+  const named = gone.map((one) => ({ ...one, device: one }));
+  const without = gone.length === 0 ? [] : [`not waited for: ${goneWords(named)}`];
+  if (total === 0) return without;
   const counted = known === total ? allWords(total) : `${known} of ${total} device${total === 1 ? "" : "s"}`;
   const missing = notYet.length === 0 ? "" : `; not yet: ${behindWords(notYet, now)}`;
-  return [`entry ${seq} is known to ${counted}${missing}`];
+  return [`entry ${seq} is known to ${counted}${missing}`, ...without];
+}
+
+function namesOf(devices: readonly { readonly name: string }[]): string {
+  return foldNames(devices.map(({ name }) => name));
 }
 
 function allWords(total: number): string {
@@ -32,7 +39,7 @@ function allWords(total: number): string {
 export function behindWords(devices: readonly DeviceBehind[], now: number): string {
   const groups = Map.groupBy(devices, (device) => presenceWords(device, now));
   const named = [...groups].slice(0, MAX_NAMED_GROUPS);
-  const words = named.map(([presence, these]) => `${foldNames(these.map(({ name }) => name))} (${presence})`);
+  const words = named.map(([presence, these]) => `${namesOf(these)} (${presence})`);
   const rest = devices.length - named.reduce((count, [, these]) => count + these.length, 0);
   return [...words, ...(rest === 0 ? [] : [`and ${rest} more`])].join(", ");
 }

@@ -35,16 +35,22 @@ export function planUpdate(release: Release, standings: readonly AgentStanding[]
   };
 }
 
-/** The first `count` devices by name, and the others. */
+/** The first `count` devices by name, those that are online before the others; and the rest. No part is empty. */
 export function splitPlan({ groups }: UpdatePlan, count: number): readonly (readonly UpdateGroup[])[] {
-  const names = groups.flatMap(({ devices }) => devices.map(({ device }) => device.name));
-  const first = new Set(names.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })).slice(0, count));
+  const all = groups.flatMap(({ devices }) => devices).toSorted(bySoonest);
+  const first = new Set(all.slice(0, count).map(({ device }) => device.name));
   const part = (isFirst: boolean) =>
     groups.flatMap((group) => {
       const devices = group.devices.filter(({ device }) => first.has(device.name) === isFirst);
       return devices.length === 0 ? [] : [{ ...group, devices }];
     });
   return [part(true), part(false)].filter((groups_) => groups_.length > 0);
+}
+
+/** One that is away could keep a roll-out from going on for as long as its job lives. */
+function bySoonest(a: AgentStanding, b: AgentStanding): number {
+  const byName = a.device.name.localeCompare(b.device.name, "en", { numeric: true });
+  return Number(b.online) - Number(a.online) || byName;
 }
 
 /** `web[1-3]: 0.1.0 to 0.2.0 (linux-x64)`, a line for each version before. */
@@ -54,6 +60,12 @@ export function planLines(release: Release, groups: readonly UpdateGroup[]): rea
       ([before, these]) => `${namesOf(these)}: ${before} to ${release.version} (${platform})`,
     ),
   );
+}
+
+/** Who is not there at the moment; nothing where all are. */
+export function offlineLines(groups: readonly UpdateGroup[]): readonly string[] {
+  const away = groups.flatMap(({ devices }) => devices).filter(({ online }) => !online);
+  return away.length === 0 ? [] : [`offline now, and updated when they come: ${namesOf(away)}`];
 }
 
 /** What is left out, and why. */
@@ -66,6 +78,6 @@ export function leftOutLines({ version }: Release, { upToDate, without }: Update
   ];
 }
 
-function namesOf(standings: readonly AgentStanding[]): string {
+export function namesOf(standings: readonly AgentStanding[]): string {
   return foldNames(standings.map(({ device }) => device.name));
 }

@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { onTestFinished } from "vitest";
 
-export type ProxyManner = "open" | "refuse" | "hang";
+export type ProxyManner = "open" | "refuse" | "hang" | "echo";
 
 /** `certificate`: it has TLS itself. */
 type Manners = {
@@ -72,6 +72,8 @@ export class SmallProxy {
     this.asked.push(url);
     if (this.manner === "hang") return void socket.on("end", () => socket.end()).resume();
     if (this.manner === "refuse") return void socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    if (this.manner === "echo")
+      return void socket.end(`HTTP/1.1 403 ${headers["proxy-authorization"]} \u001b[31m\r\n\r\n`);
     if (this.#wants !== undefined && headers["proxy-authorization"] !== `Basic ${btoa(this.#wants)}`)
       return void socket.end(
         'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n',

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { findProgram, isExecutable } from "../../agent/run/ask-program.ts";
 import { folder } from "./bound.ts";
-import { listener } from "./notify-listener.ts";
+import { notifyListener } from "../e2e/notify-listener.ts";
 import { type Conduct, InstalledVersions, PACKAGED } from "./installed-versions.ts";
 
 const SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]].filter(
@@ -135,7 +135,7 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(" ") })))("under 
   it.runIf(isExecutable("/usr/bin/systemd-notify"))(
     "asks systemd for as much time as it takes to look for one that is whole",
     async () => {
-      const { address, hears } = await listener();
+      const { address, hears } = await notifyListener();
       const on = new InstalledVersions();
       for (const [name, version] of Object.entries({ current: "0.2.0", back: "0.1.5" })) {
         on.place(version);

@@ -123,6 +123,7 @@ describe("after a key event", () => {
         known: 1,
         notYet: [{ id: web2.device.id, name: "web2", online: true, seenAt: expect.any(Number), keyLog: 2 }],
         odd: [],
+        gone: [],
       },
       colleagues: [{ operator: expect.any(String), name: "Grace", knows: false }],
     });

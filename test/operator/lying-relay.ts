@@ -35,6 +35,11 @@ export class LyingRelay implements AsyncDisposable {
     }
   }
 
+  /** Cuts every line. */
+  cut(): void {
+    for (const client of this.#server.clients) client.terminate();
+  }
+
   #connect(client: WebSocket): void {
     const relay = new WebSocket(`${this.upstream}/keybound/v1`, { perMessageDeflate: false });
     const early: Uint8Array[] = [];
@@ -52,7 +57,7 @@ export class LyingRelay implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#server.clients) client.terminate();
+    this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }

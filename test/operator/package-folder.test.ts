@@ -136,6 +136,13 @@ describe("what is pasted or handed on", () => {
     expect(play.vars.keybound_pin).toBe(all.pin);
   });
 
+  test("an image's folder on Windows is closed to users before the token is in it", () => {
+    const { lines = [] } = all.ways.find(({ system, tool }) => system === "windows" && tool === "golden-image") ?? {};
+    const at = (begin: string) => lines.findIndex((line) => line.startsWith(begin));
+    expect(at("mkdir ")).toBeGreaterThan(0);
+    expect([at("icacls ") - at("mkdir "), at("icacls ") < at("copy /b deployment.keybound ")]).toEqual([1, true]);
+  });
+
   test("a batch file has Windows' line ends and jumps to labels that it has", () => {
     const lines = read("install.cmd").split("\r\n");
     expect(lines.join("")).not.toMatch(/[\r\n]/);
@@ -230,6 +237,7 @@ test.each([
   ["without --out", ["--for", "all"]],
   ["with --force", ["--for", "all", "--out", "x", "--force"]],
   ["with a --from that a shell would read", ["--for", "all", "--out", "x", "--from", "https://a/$(id)"]],
+  ["with a --from of a port that there is not", ["--for", "all", "--out", "x", "--from", "https://a:99999/b"]],
 ])("is misused %s", async (_title, args) => {
   expect((await house.unlocked(["package", "--release", release, ...args])).code).toBe(2);
 });

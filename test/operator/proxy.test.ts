@@ -61,6 +61,25 @@ test("a proxy that refuses is a fault of its own, without the password", async (
   expect(said).not.toContain("wrong");
 });
 
+test("a proxy that sends the password back is not repeated", async () => {
+  const proxy = await SmallProxy.open();
+  proxy.manner = "echo";
+  const { said } = await asked("wss://relay.test:7600", { HTTPS_PROXY: `http://ada:secret@127.0.0.1:${proxy.port}` });
+  expect(said).toMatch(/proxy-refused: .*: HTTP\/1\.1 403, through the proxy http:\/\/\*\*\*@/);
+  expect([said.includes("secret"), said.includes(btoa("ada:secret")), said.includes("31m")]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("a proxy that says nothing is named when the time has passed", async () => {
+  const proxy = await SmallProxy.open();
+  proxy.manner = "hang";
+  const { code, said } = await asked("wss://relay.test:7600", { HTTPS_PROXY: proxy.url });
+  expect([code, said]).toEqual([1, expect.stringContaining(`through the proxy http://127.0.0.1:${proxy.port}`)]);
+});
+
 test("what is no proxy is said, and not repeated", async () => {
   const { code, said } = await asked("wss://relay.test:7600", { HTTPS_PROXY: "socks5://ada:secret@proxy:1080" });
   expect(code).toBe(1);

@@ -16,6 +16,7 @@ import { digestOf } from "../cast/random.ts";
 import { RosterLog } from "../cast/roster-log.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { expectDone, OperatorHouse } from "./house.ts";
+import { releaseIn } from "./release.ts";
 import { SocketDevice } from "./socket-device.ts";
 
 function folder(): string {
@@ -69,6 +70,7 @@ describe("keybound devices --redeploy", () => {
   const old: SocketDevice[] = [];
   let now: SocketDevice;
   let tenant = "";
+  let from: readonly string[] = [];
 
   const WORDS = ["web1", "web2", "web3", "db1"];
 
@@ -91,6 +93,7 @@ describe("keybound devices --redeploy", () => {
     expectDone(await house.unlocked(["group", "add", "web", "web1"]));
     const found: { tenant: string } = JSON.parse(expectDone(await house.run(["status", "--json"])).stdout);
     tenant = found.tenant;
+    from = ["--release", releaseIn(house.path("release"))];
   }, 120_000);
 
   afterAll(async () => {
@@ -136,10 +139,38 @@ describe("keybound devices --redeploy", () => {
     );
   });
 
-  test("says of one whose agent was uninstalled that it was", async () => {
+  /** What a new folder for the redeploy says of who needs it. */
+  async function packaged(name: string, over: readonly string[] = []): Promise<string> {
+    const made = await house.unlocked(["package", "--for", "linux-deb", "--out", house.path(name), ...over, ...from]);
+    return expectDone(made).stdout;
+  }
+
+  test("is what a new folder of installers ends with: who needs it, by name", async () => {
+    expect((await packaged("folder")).split("\n").slice(-3)).toEqual([
+      "To be redeployed with the new pin: db1 (keybound devices --redeploy).",
+      "With another owner by now: web3.",
+      "",
+    ]);
+    const { pin, redeploy: left }: { pin: string; redeploy: Redeploy } = JSON.parse(await packaged("json", ["--json"]));
+    expect(pin).toMatch(/^\w{5}(-\w{5}){4}$/);
+    expect([left.total, left.cameOver]).toEqual([4, 1]);
+    expect(left.devices.map(({ name, state }) => `${name} ${state}`).toSorted()).toEqual([
+      "db1 refused",
+      "web3 elsewhere",
+    ]);
+  });
+
+  test("says of one whose agent was uninstalled that it was, and asks nobody to redeploy it", async () => {
     await old[3]?.report({ left: { journal: { seq: 7, hash: digestOf("journal") } } });
     const { stdout } = expectDone(await house.run(["devices", "--redeploy"]));
     expect(stdout).toMatch(/^db1 +its agent was uninstalled: /m);
+    const lines = (await packaged("uninstalled")).split("\n");
+    expect(lines.slice(-4)).toEqual([
+      "To be redeployed: none.",
+      "With another owner by now: web3.",
+      "Uninstalled, and over when they are installed again by this: db1.",
+      "",
+    ]);
   });
 
   test("says that names are not known where the home before was lost", async () => {

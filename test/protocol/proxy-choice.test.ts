@@ -109,13 +109,30 @@ describe("the order", () => {
     expect(proxyWords(choice)).toBe(words);
   });
 
-  test.each(["socks5://u:p@proxy:1080", "proxy:3128", "http://us:%zz@proxy:1", "http://proxy/path"])(
-    "ALL_PROXY=%s is malformed and not passed over",
-    (spelling) => {
-      expect(chooseProxy([], { ALL_PROXY: spelling })).toEqual({ type: "malformed", from: "ALL_PROXY" });
-      expect(readProxyUrl(spelling)).toBeUndefined();
-    },
-  );
+  test.each([
+    ["proxy:3128", "http://proxy:3128/"],
+    ["10.0.0.1:3128", "http://10.0.0.1:3128/"],
+    ["[2001:db8::1]:3128/", "http://[2001:db8::1]:3128/"],
+    ["ada:p%20w@proxy.test:80", "http://ada:p%20w@proxy.test/"],
+  ])("ALL_PROXY=%s is an HTTP proxy, as other programs take it", (spelling, url) => {
+    expect(chooseProxy([], { ALL_PROXY: spelling })).toMatchObject({ type: "proxy", url });
+  });
+
+  test.each([
+    "socks5://u:p@proxy:1080",
+    "proxy",
+    "proxy:99999",
+    "proxy:3128/path",
+    "ada:secret@proxy",
+    "//proxy:3128",
+    "socks5:1080:",
+    "http://us:%zz@proxy:1",
+    "us:%zz@proxy:1",
+    "http://proxy/path",
+  ])("ALL_PROXY=%s is malformed and not passed over", (spelling) => {
+    expect(chooseProxy([], { ALL_PROXY: spelling })).toEqual({ type: "malformed", from: "ALL_PROXY" });
+    expect(readProxyUrl(spelling)).toBeUndefined();
+  });
 });
 
 describe("the way to a relay", () => {

@@ -53,6 +53,22 @@ describe("a device's report", () => {
     expect(parts[2]).toEqual(Buffer.from(bytes));
   });
 
+  test("is listed with those devices alone that were asked for, by id, and none that is not there", async () => {
+    const { house, tenant, url, target, operator } = await scene();
+    await using _ = house;
+    await deviceAt(url, tenant, db);
+    const bytes = reportOf(web, tenant);
+    await target.done(report, [bytes]);
+    const only = (...ids: readonly string[]) => operator.request({ type: "list-devices", only: ids });
+    const one = await only(digestOf("nobody"), web.id);
+    expect(one.header["devices"]).toMatchObject([{ device: web.id, reported: true }]);
+    expect(one.parts[1]).toEqual(Buffer.from(bytes));
+    const both = await only(web.id, db.id);
+    expect(both.header["devices"]).toMatchObject([web.id, db.id].toSorted().map((id) => ({ device: id })));
+    expect((await only(digestOf("nobody"))).header).toMatchObject({ devices: [], more: false });
+    expect((await only()).header["code"]).toBe("frame-form");
+  });
+
   test("that says the same again is answered without a synced commit, and is no news", async () => {
     const { house, tenant, target, operator, points } = await scene();
     await using _ = house;

@@ -28,6 +28,8 @@ let pin = "";
 class Service {
   readonly state: string;
   readonly program: string;
+  /** There is no starter: such an agent cannot replace itself. */
+  isBare = false;
   #child: ChildProcess | undefined;
   #isWanted = false;
   said = "";
@@ -44,7 +46,10 @@ class Service {
   }
 
   #spawn(): void {
-    const child = spawn(join(this.program, "start"), ["run", "--state", this.state], {
+    const [program, ...bundle] = this.isBare
+      ? [join(this.program, "node"), join(this.program, "keybound-agent.cjs")]
+      : [join(this.program, "start")];
+    const child = spawn(program, [...bundle, "run", "--state", this.state], {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
       // By this the agent knows that it will be started again; what it says there, nobody hears.
@@ -97,9 +102,12 @@ async function startRelay(): Promise<void> {
 }
 
 /** A device of this name that runs 0.1.0, admitted. */
-async function device(name: string, run = true): Promise<Service> {
+async function device(name: string, { run = true, isBare = false } = {}): Promise<Service> {
   const service = new Service(name);
+  service.isBare = isBare;
+  const starter = join(service.program, "start");
   cpSync(path("installed"), service.program, { recursive: true });
+  if (isBare) rmSync(starter);
   mkdirSync(service.state, { mode: 0o700 });
   const bind = ["bind", path("acme.json"), "--trust", pin, "--state", service.state];
   expectDone(await runProgram(join(service.program, "keybound-agent.cjs"), bind, {}));
@@ -237,7 +245,7 @@ test("a folder of installers is said to be signed where it is, and not made wher
 });
 
 test("a device refuses what the relay has altered, and runs as before", async () => {
-  const mail = await device("mail", false);
+  const mail = await device("mail", { run: false });
   const job = await sent(mail);
   await relay.end();
   const db = new DatabaseSync(path("relay/relay.db"));
@@ -255,6 +263,25 @@ test("a device refuses what the relay has altered, and runs as before", async ()
   mail.start();
   expect(await outcomeOf(job)).toMatchObject({ type: "refused", code: "file-digest" });
   expect([mail.in("trial"), mail.in("current")]).toEqual([undefined, undefined]);
+});
+
+test("a first device that cannot replace itself keeps the next from being sent anything; once it can, both follow", async () => {
+  const bare = await device("bare", { isBare: true });
+  const next = await device("next");
+  const rollOut = ["update", "--release", path("release"), "--on", `${nameOf(bare)},${nameOf(next)}`, "--canary", "1"];
+  const stopped = await cli(rollOut);
+  expect(stopped).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining(`${nameOf(bare)} (1): refused update-place`),
+  });
+  expect(stopped.stderr).toContain(`stopped: not every device was updated; not sent to ${nameOf(next)}`);
+  expect([next.in("asked"), next.in("trial"), next.in("current")]).toEqual([undefined, undefined, undefined]);
+  await bare.stop();
+  bare.isBare = false;
+  cpSync(path("installed/start"), join(bare.program, "start"));
+  bare.start();
+  expectDone(await cli(rollOut));
+  expect([bare.in("current"), next.in("current")]).toEqual([NEXT, NEXT]);
 });
 
 test("an agent that is killed again and again on the way is one version or the other, and answers once", async () => {

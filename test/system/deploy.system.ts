@@ -143,6 +143,8 @@ describe("a ready file", () => {
     on.write("/root/acme.ini", "localhost ansible_connection=local\n");
     const play = pasted("linux-deb", "ansible").replace("inventory.ini", "/root/acme.ini");
     on.does(`${IN_FOLDER}${play} --syntax-check`, { LC_ALL: "C.UTF-8" });
+    expect(on.does(`cd /root/acme && ${play} --check`, { LC_ALL: "C.UTF-8" })).toMatch(/changed=[1-9]\d* .*failed=0/);
+    expect(on.does("ls /root/*.deb /root/*.keybound /usr/bin/keybound-agent 2>/dev/null || true")).toBe("");
     on.does(`cd /root/acme && ${play}`, { LC_ALL: "C.UTF-8" });
     await isListed(on);
     expect(on.does(`cd /root/acme && ${play}`, { LC_ALL: "C.UTF-8" })).toMatch(/changed=0 .*failed=0/);
