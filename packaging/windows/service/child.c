@@ -1,4 +1,4 @@
-// Starts a program of ours beside us: with an environment that takes no orders, three handles, and in a Job Object.
+// Starts a program of ours: with an environment that takes no orders, three handles, and in a Job Object.
 #include "service.h"
 #include <knownfolders.h>
 #include <shlobj.h>
@@ -79,32 +79,50 @@ static LPPROC_THREAD_ATTRIBUTE_LIST only_handles(HANDLE *handles, DWORD count) {
   return list;
 }
 
-static BOOL create(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, PROCESS_INFORMATION *made) {
-  STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES}};
-  HANDLE handles[2] = {input, output};
+// The handles that a program is to have, each once, and all inheritable.
+static DWORD inherited(const Streams *streams, HANDLE handles[3]) {
+  const HANDLE all[] = {streams->input, streams->output, streams->errors};
+  DWORD count = 0;
+  for (int i = 0; i < 3; i++) {
+    DWORD at = 0;
+    while (at < count && handles[at] != all[i]) at++;
+    if (at == count) handles[count++] = all[i];
+    if (!SetHandleInformation(all[i], HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) return 0;
+  }
+  return count;
+}
+
+// Without streams it has those of whoever started us, and the console.
+static BOOL create(const WCHAR *program, WCHAR *line, const Streams *streams, PROCESS_INFORMATION *made) {
+  STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start}};
+  DWORD flags = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
+  HANDLE handles[3];
   WCHAR *block = environment();
-  if (block == NULL || !SetHandleInformation(input, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) ||
-      !SetHandleInformation(output, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
-    return FALSE;
-  start.StartupInfo.hStdInput = input;
-  start.StartupInfo.hStdOutput = start.StartupInfo.hStdError = output;
-  start.lpAttributeList = only_handles(handles, input == output ? 1 : 2);
-  BOOL is_made = start.lpAttributeList != NULL &&
-                 CreateProcessW(program, line, NULL, NULL, TRUE,
-                                CREATE_SUSPENDED | CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT,
-                                block, programs_folder(), &start.StartupInfo, made);
+  if (block == NULL) return FALSE;
+  BOOL is_ready = TRUE;
+  if (streams != NULL) {
+    DWORD count = inherited(streams, handles);
+    start.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+    start.StartupInfo.hStdInput = streams->input;
+    start.StartupInfo.hStdOutput = streams->output;
+    start.StartupInfo.hStdError = streams->errors;
+    start.lpAttributeList = count == 0 ? NULL : only_handles(handles, count);
+    is_ready = start.lpAttributeList != NULL;
+    flags |= CREATE_NO_WINDOW;
+  }
+  BOOL is_made = is_ready && CreateProcessW(program, line, NULL, NULL, TRUE, flags, block, programs_folder(), &start.StartupInfo, made);
   DWORD code = GetLastError();
   HeapFree(GetProcessHeap(), 0, block);
-  HeapFree(GetProcessHeap(), 0, start.lpAttributeList);
+  if (start.lpAttributeList != NULL) HeapFree(GetProcessHeap(), 0, start.lpAttributeList);
   SetLastError(code);
   return is_made;
 }
 
-BOOL start_program(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, Child *child) {
+BOOL start_program(const WCHAR *program, WCHAR *line, const Streams *streams, Child *child) {
   PROCESS_INFORMATION made;
   child->job = make_job();
   if (child->job == NULL) return FALSE;
-  if (!create(program, line, input, output, &made)) {
+  if (!create(program, line, streams, &made)) {
     CloseHandle(child->job);
     return FALSE;
   }
@@ -119,13 +137,13 @@ BOOL start_program(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE outpu
   return FALSE;
 }
 
-BOOL start_agent(const WCHAR *words, HANDLE input, HANDLE output, Child *child) {
+BOOL start_agent(const WCHAR *folder, const WCHAR *words, const Streams *streams, Child *child) {
   static WCHAR program[MAX_PATH_CHARS], line[MAX_PATH_CHARS];
-  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", programs_folder());
+  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", folder);
   /* Flags of Node: scripts/package/agent-flags.ts says why. */
   const WCHAR *form = L"\"%ls\" --disable-warning=ExperimentalWarning --max-semi-space-size=1 \"%ls\\keybound-agent.cjs\" %ls";
-  int length = swprintf(line, MAX_PATH_CHARS, form, program, programs_folder(), words);
-  if (length > 0) return start_program(program, line, input, output, child);
+  int length = swprintf(line, MAX_PATH_CHARS, form, program, folder, words);
+  if (length > 0) return start_program(program, line, streams, child);
   SetLastError(ERROR_FILENAME_EXCED_RANGE);
   return FALSE;
 }
