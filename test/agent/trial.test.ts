@@ -14,7 +14,8 @@ import { copyState, hasCopy } from "../../agent/state-copy.ts";
 import { jobFor } from "../cast/job.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, folder, openState, ownerOf } from "./bound.ts";
-import { InstalledVersions, PACKAGED } from "./installed-versions.ts";
+import { InstalledVersions } from "./installed-versions.ts";
+import { PACKAGED } from "./version-cases.ts";
 import { MACHINE } from "./machine.ts";
 import { SmallRelay } from "./small-relay.ts";
 

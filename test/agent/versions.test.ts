@@ -16,7 +16,8 @@ import {
   trialOf,
   type Versions,
 } from "../../agent/versions.ts";
-import { InstalledVersions, PACKAGED } from "./installed-versions.ts";
+import { InstalledVersions } from "./installed-versions.ts";
+import { PACKAGED } from "./version-cases.ts";
 
 const SH = ["sh"];
 class Cut extends Error {}
