@@ -92,10 +92,11 @@ static DWORD inherited(const Streams *streams, HANDLE handles[3]) {
   return count;
 }
 
-// Without streams it has those of whoever started us, and the console.
+// Without streams it has those of whoever started us, the console, and the folder where that person is.
 static BOOL create(const WCHAR *program, WCHAR *line, const Streams *streams, PROCESS_INFORMATION *made) {
   STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start}};
   DWORD flags = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
+  const WCHAR *place = NULL;
   HANDLE handles[3];
   WCHAR *block = environment();
   if (block == NULL) return FALSE;
@@ -109,8 +110,9 @@ static BOOL create(const WCHAR *program, WCHAR *line, const Streams *streams, PR
     start.lpAttributeList = count == 0 ? NULL : only_handles(handles, count);
     is_ready = start.lpAttributeList != NULL;
     flags |= CREATE_NO_WINDOW;
+    place = programs_folder();
   }
-  BOOL is_made = is_ready && CreateProcessW(program, line, NULL, NULL, TRUE, flags, block, programs_folder(), &start.StartupInfo, made);
+  BOOL is_made = is_ready && CreateProcessW(program, line, NULL, NULL, TRUE, flags, block, place, &start.StartupInfo, made);
   DWORD code = GetLastError();
   HeapFree(GetProcessHeap(), 0, block);
   if (start.lpAttributeList != NULL) HeapFree(GetProcessHeap(), 0, start.lpAttributeList);

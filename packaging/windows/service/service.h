@@ -24,8 +24,8 @@ typedef struct {
   HANDLE input, output, errors;
 } Streams;
 
-// Starts the agent of this folder with these words. Without `streams` it has the console and the streams of whoever started us. FALSE with
-// GetLastError.
+// Starts the agent of this folder with these words. Without `streams` it has the console, the streams and the current folder of whoever
+// started us. FALSE with GetLastError.
 BOOL start_agent(const WCHAR *folder, const WCHAR *words, const Streams *streams, Child *child);
 // Starts another program of ours the same way; `line` is its whole command line, which is changed.
 BOOL start_program(const WCHAR *program, WCHAR *line, const Streams *streams, Child *child);

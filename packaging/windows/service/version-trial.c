@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME_BYTES = 64 };
+enum {
+  MAX_NAME_BYTES = 64,
+  // A scanner may hold a new program for a moment: then three tries must not be over in another one.
+  HELD_MS = 5 * 1000,
+};
 
 static const WCHAR *const FILES[] = {L"node.exe", L"keybound-agent.cjs", L"keybound-job-launcher.exe"};
 
@@ -36,6 +40,7 @@ void run_trial(const Version *version, HANDLE stopping) {
   swprintf(words, MAX_PATH_CHARS, L"run --prove --state \"%ls\\state\"", data_folder());
   if (!start_logged(&agent, folder_of(version), words, FALSE)) {
     log_words(EVENTLOG_ERROR_TYPE, L"version %ls could not be started: error %lu of Windows", version->release, GetLastError());
+    WaitForSingleObject(stopping, HELD_MS);
     return;
   }
   BOOL is_ended = ends_within(&agent.child, TRIAL_MS, stopping);
