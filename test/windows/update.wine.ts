@@ -29,7 +29,7 @@ import { PROGRAMS, Wine, type WineProgram } from "./wine.ts";
 const HOST = `${PROGRAMS}\\keybound-service.exe`;
 const PATIENCE_MS = 400_000;
 /** Under Wine, on a busy machine, Node takes seconds to start. */
-const WAITS_MS = { TRIAL_MS: 30_000, NAME_MS: 30_000 };
+const WAITS_MS = { TRIAL_MS: 45_000, NAME_MS: 30_000 };
 
 const folder = mkdtempSync(join(tmpdir(), "keybound-windows-update-"));
 const path = (name: string) => join(folder, name);
@@ -51,6 +51,7 @@ async function run(...words: readonly string[]): Promise<{ readonly code: number
 const onDisk = (name: string) => wine.path(`${PROGRAMS}\\versions\\${name}`);
 const inVersions = (name: string) => (existsSync(onDisk(name)) ? readFileSync(onDisk(name), "utf8") : undefined);
 const serving = () => wine.processesWith("--until-input-ends");
+const hosts = () => wine.processesWith("keybound-service.exe");
 const trials = () => wine.processesWith("--prove");
 
 /** The versions whose agents serve; the packaged one is `""`. */
@@ -88,7 +89,7 @@ const msiexec = async (what: "/i" | "/x", file: string, ...more: readonly string
 /** As it ships, but for how long it waits. */
 async function hurry(): Promise<void> {
   expect((await run("net", "stop", "KeyboundAgent")).code).toBe(0);
-  await comesTrue(() => wine.processesWith("keybound-service.exe").length === 0, "no host");
+  await comesTrue(() => hosts().length === 0, "no host");
   buildServiceHost(wine.path(PROGRAMS), WAITS_MS);
   await start();
 }
@@ -97,7 +98,7 @@ const start = async () => expect((await run("net", "start", "KeyboundAgent")).co
 
 async function restart(): Promise<void> {
   expect((await run("net", "stop", "KeyboundAgent")).code).toBe(0);
-  await comesTrue(() => wine.processesWith("keybound-service.exe").length === 0, "no host");
+  await comesTrue(() => hosts().length === 0, "no host");
   await start();
 }
 
@@ -112,12 +113,11 @@ async function bring(version: string, variant: Variant): Promise<string> {
   return jobs[0] ?? "";
 }
 
-type Shown = {
-  readonly devices: readonly { readonly receipt?: { readonly outcome: Readonly<Record<string, unknown>> } }[];
-};
+type Outcome = Readonly<Record<string, unknown>>;
+type Shown = { readonly devices: readonly { readonly receipt?: { readonly outcome: Outcome } }[] };
 
-async function outcomeOf(job: string): Promise<unknown> {
-  let outcome: unknown;
+async function outcomeOf(job: string): Promise<Outcome | undefined> {
+  let outcome: Outcome | undefined;
   await comesTrue(async () => {
     const shown: Shown = JSON.parse(expectDone(await cli(["job", "show", job, "--json", ...unlocked])).stdout);
     outcome = shown.devices[0]?.receipt?.outcome;
@@ -181,6 +181,9 @@ it("is what a person's command runs, and what the doctor shows", async () => {
     /^ok +version +0\.2\.0; packaged 0\.1\.0, updated to 0\.2\.0, before it 0\.1\.0\s*$/m,
   );
   expect((await run(HOST, "agent", "no-such-command")).code).toBe(2);
+  const bundle = "C:\\support of web 1.json";
+  await run(HOST, "agent", "doctor", "--bundle", bundle);
+  expect(JSON.parse(readFileSync(wine.path(bundle), "utf8")).versions.agent).toBe("keybound-agent 0.2.0");
 });
 
 it("is started after a restart of the service", async () => {
@@ -206,7 +209,7 @@ describe("a version that", () => {
     const hangs = (tries: number) =>
       comesTrue(() => inVersions("trial") === `${version} ${tries}\n` && trials().length === 1, `try ${tries}`);
     await hangs(1);
-    for (const pid of wine.processesWith("keybound-service.exe")) process.kill(pid, "SIGKILL");
+    for (const pid of hosts()) process.kill(pid, "SIGKILL");
     await comesTrue(() => trials().length === 0, "the end of the first try");
     await start();
     await hangs(2);
@@ -261,6 +264,22 @@ describe("what lies there", () => {
     await comesTrue(async () => (await versionSeen()) === "0.4.0", "its report");
     expect([inVersions("current"), existsSync(onDisk("0.2.0"))]).toEqual([undefined, false]);
     expect(await said()).toContain("still here");
+  });
+
+  it("is one version or the other where all is killed again and again on the way, with one answer", async () => {
+    const job = await bring("0.4.5", "good");
+    for (let at = 0; at < 12; at++) {
+      await sleep(300 + 450 * at);
+      for (const pid of [...hosts(), ...serving(), ...trials()]) process.kill(pid, "SIGKILL");
+      await comesTrue(() => hosts().length + serving().length + trials().length === 0, "the end of all");
+      await start();
+    }
+    const outcome = await outcomeOf(job);
+    const types = { updated: "0.4.5", "rolled-back": "", lost: "" };
+    const ran = Object.entries(types).find(([type]) => type === outcome?.["type"])?.[1];
+    await serves(ran ?? "one of its own");
+    expect(await said()).toContain("still here");
+    expect(await outcomeOf(job)).toEqual(outcome);
   });
 
   it("is replaced by the next update, and goes with a forced downgrade", async () => {

@@ -69,14 +69,17 @@ static HANDLE make_job(void) {
   return NULL;
 }
 
-static LPPROC_THREAD_ATTRIBUTE_LIST only_handles(HANDLE *handles, DWORD count) {
+// The job that it is born into, so that nothing of it is left where we die meanwhile; and these handles alone, where there are any.
+static LPPROC_THREAD_ATTRIBUTE_LIST attributes(HANDLE *job, HANDLE *handles, DWORD count) {
   SIZE_T size = 0;
-  InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+  InitializeProcThreadAttributeList(NULL, 2, 0, &size);
   LPPROC_THREAD_ATTRIBUTE_LIST list = HeapAlloc(GetProcessHeap(), 0, size);
-  if (list == NULL || !InitializeProcThreadAttributeList(list, 1, 0, &size) ||
-      !UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles, count * sizeof(HANDLE), NULL, NULL))
+  if (list == NULL || !InitializeProcThreadAttributeList(list, 2, 0, &size) ||
+      !UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, job, sizeof *job, NULL, NULL))
     return NULL;
-  return list;
+  if (count == 0 || UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles, count * sizeof(HANDLE), NULL, NULL))
+    return list;
+  return NULL;
 }
 
 // The handles that a program is to have, each once, and all inheritable.
@@ -93,28 +96,26 @@ static DWORD inherited(const Streams *streams, HANDLE handles[3]) {
 }
 
 // Without streams it has those of whoever started us, the console, and the folder where that person is.
-static BOOL create(const WCHAR *program, WCHAR *line, const Streams *streams, PROCESS_INFORMATION *made) {
+static BOOL create(const WCHAR *program, WCHAR *line, const Streams *streams, HANDLE *job, PROCESS_INFORMATION *made) {
   STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start}};
-  DWORD flags = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
-  const WCHAR *place = NULL;
+  DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT, count = 0;
   HANDLE handles[3];
-  WCHAR *block = environment();
-  if (block == NULL) return FALSE;
-  BOOL is_ready = TRUE;
   if (streams != NULL) {
-    DWORD count = inherited(streams, handles);
+    count = inherited(streams, handles);
+    if (count == 0) return FALSE;
     start.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
     start.StartupInfo.hStdInput = streams->input;
     start.StartupInfo.hStdOutput = streams->output;
     start.StartupInfo.hStdError = streams->errors;
-    start.lpAttributeList = count == 0 ? NULL : only_handles(handles, count);
-    is_ready = start.lpAttributeList != NULL;
     flags |= CREATE_NO_WINDOW;
-    place = programs_folder();
   }
-  BOOL is_made = is_ready && CreateProcessW(program, line, NULL, NULL, TRUE, flags, block, place, &start.StartupInfo, made);
+  WCHAR *block = environment();
+  start.lpAttributeList = attributes(job, handles, count);
+  BOOL is_made = block != NULL && start.lpAttributeList != NULL &&
+                 CreateProcessW(program, line, NULL, NULL, TRUE, flags, block, streams == NULL ? NULL : programs_folder(),
+                                &start.StartupInfo, made);
   DWORD code = GetLastError();
-  HeapFree(GetProcessHeap(), 0, block);
+  if (block != NULL) HeapFree(GetProcessHeap(), 0, block);
   if (start.lpAttributeList != NULL) HeapFree(GetProcessHeap(), 0, start.lpAttributeList);
   SetLastError(code);
   return is_made;
@@ -124,19 +125,15 @@ BOOL start_program(const WCHAR *program, WCHAR *line, const Streams *streams, Ch
   PROCESS_INFORMATION made;
   child->job = make_job();
   if (child->job == NULL) return FALSE;
-  if (!create(program, line, streams, &made)) {
+  if (!create(program, line, streams, &child->job, &made)) {
+    DWORD code = GetLastError();
     CloseHandle(child->job);
+    SetLastError(code);
     return FALSE;
   }
   child->process = made.hProcess;
-  BOOL is_held = AssignProcessToJobObject(child->job, made.hProcess) && ResumeThread(made.hThread) != (DWORD)-1;
-  DWORD code = GetLastError();
   CloseHandle(made.hThread);
-  if (is_held) return TRUE;
-  TerminateProcess(made.hProcess, 1);
-  end_child(child);
-  SetLastError(code);
-  return FALSE;
+  return TRUE;
 }
 
 BOOL start_agent(const WCHAR *folder, const WCHAR *words, const Streams *streams, Child *child) {

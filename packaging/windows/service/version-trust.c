@@ -63,10 +63,12 @@ static BOOL is_ours(const WCHAR *path, DWORD kind) {
   PSID owner;
   PACL list;
   PSECURITY_DESCRIPTOR read;
+  const SECURITY_INFORMATION what = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
   if (kind & FILE_ATTRIBUTE_REPARSE_POINT) return FALSE;
-  if (GetNamedSecurityInfoW((WCHAR *)path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, NULL, &list,
-                            NULL, &read) != ERROR_SUCCESS)
-    return FALSE;
+  DWORD code = GetNamedSecurityInfoW((WCHAR *)path, SE_FILE_OBJECT, what, &owner, NULL, &list, NULL, &read);
+  // The agent that runs has removed it meanwhile.
+  if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND) return TRUE;
+  if (code != ERROR_SUCCESS) return FALSE;
   BOOL is = is_trusted(owner) && lets_nobody_in(list);
   LocalFree(read);
   return is;
@@ -80,8 +82,8 @@ static BOOL is_all_ours(WCHAR *path, DWORD kind, int depth) {
   if (!(kind & FILE_ATTRIBUTE_DIRECTORY) || depth == 0) return TRUE;
   swprintf(path + length, MAX_PATH_CHARS - length, L"\\*");
   HANDLE search = FindFirstFileW(path, &entry);
-  BOOL is = search != INVALID_HANDLE_VALUE;
-  while (is) {
+  BOOL is = search != INVALID_HANDLE_VALUE || GetLastError() == ERROR_PATH_NOT_FOUND;
+  while (is && search != INVALID_HANDLE_VALUE) {
     if (wcscmp(entry.cFileName, L".") != 0 && wcscmp(entry.cFileName, L"..") != 0) {
       swprintf(path + length, MAX_PATH_CHARS - length, L"\\%ls", entry.cFileName);
       is = is_all_ours(path, entry.dwFileAttributes, depth - 1);
