@@ -1,6 +1,6 @@
 // What a command works with: the world, the home folder, the cache, and what the person asked for on the command line.
-import { Cache } from "./cache.ts";
-import { type Home, homeFolder, openHome } from "./home.ts";
+import { Cache } from "./home/cache.ts";
+import { type Home, homeFolder, openHome } from "./home/home.ts";
 import type { World } from "./world.ts";
 
 /** Options that every command takes. */

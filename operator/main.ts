@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { isSea } from "node:sea";
-import { buildCli } from "./cli.ts";
+import { buildCli } from "./cli/cli.ts";
 import { report } from "./report.ts";
 import type { World } from "./world.ts";
 

@@ -1,5 +1,5 @@
 // Waiting for what a relay will push, until it came, the line broke, or the person had enough.
-import type { Message, RelayClient } from "./relay-client.ts";
+import type { Message, RelayClient } from "./connection/relay-client.ts";
 import type { World } from "./world.ts";
 
 export type Patience = Disposable & { readonly signal: AbortSignal };

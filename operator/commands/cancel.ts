@@ -1,17 +1,17 @@
 // `keybound cancel`: ends a job where it runs, and keeps it from beginning where it does not yet; each device proves how far it had got.
 import { confirmed } from "../ask.ts";
-import type { DeviceChoice } from "../choose-among.ts";
-import { composeCancels } from "../compose-cancel.ts";
+import type { DeviceChoice } from "../jobs/choose-among.ts";
+import { composeCancels } from "../jobs/compose-cancel.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
-import { findMeantJobs } from "../meant-jobs.ts";
+import { findMeantJobs } from "../jobs/meant-jobs.ts";
 import { endingView } from "../present/ending-view.ts";
 import { foldNames } from "../present/fold.ts";
-import { type CancelPlan, planCancel } from "../plan-cancel.ts";
-import { dropProposal } from "../proposals.ts";
-import { sendJobs, type WaitOptions } from "../send-and-wait.ts";
-import { batchOf } from "../send-jobs.ts";
-import type { Session } from "../session.ts";
-import { openUnlocked } from "../unlock.ts";
+import { type CancelPlan, planCancel } from "../jobs/plan-cancel.ts";
+import { dropProposal } from "../cosign/proposals.ts";
+import { sendJobs, type WaitOptions } from "../jobs/send-and-wait.ts";
+import { batchOf } from "../jobs/send-jobs.ts";
+import type { Session } from "../connection/session.ts";
+import { openUnlocked } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 
 export type CancelOptions = CommonOptions & WaitOptions & DeviceChoice & { readonly ignoreClock?: boolean };

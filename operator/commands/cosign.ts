@@ -1,14 +1,14 @@
 // `keybound cosign`: what waits for another signature, signing it, or taking it away.
 import { confirmed } from "../ask.ts";
-import { cosignEvent } from "../cosign-event.ts";
-import { cosignJob } from "../cosign-job.ts";
+import { cosignEvent } from "../cosign/cosign-event.ts";
+import { cosignJob } from "../cosign/cosign-job.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
-import { waitingRow, type WaitingRow } from "../list-waiting.ts";
+import { waitingRow, type WaitingRow } from "../cosign/list-waiting.ts";
 import { either } from "../present/either.ts";
 import { plain } from "../present/escape.ts";
 import { table } from "../present/table.ts";
 import { ago } from "../present/time.ts";
-import { shortId } from "../device-name.ts";
+import { shortId } from "../devices/device-name.ts";
 import {
   cosignCommand,
   dropProposal,
@@ -17,9 +17,9 @@ import {
   findProposal,
   listProposals,
   type ListedProposal,
-} from "../proposals.ts";
-import { openSession } from "../session.ts";
-import { openUnlocked, type Unlocked } from "../unlock.ts";
+} from "../cosign/proposals.ts";
+import { openSession } from "../connection/session.ts";
+import { openUnlocked, type Unlocked } from "../unlock/unlock.ts";
 import { Fault } from "../fault.ts";
 import type { World } from "../world.ts";
 

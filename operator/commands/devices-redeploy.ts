@@ -1,8 +1,8 @@
 // `keybound devices --redeploy`: after a reset, which devices have come over, which have not, and why.
+import { openSession } from "../connection/session.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { redeployNotes, redeployTable } from "../present/redeploy-words.ts";
-import { redeployOf } from "../redeploy.ts";
-import { openSession } from "../session.ts";
+import { redeployOf } from "../tenant/redeploy.ts";
 import type { World } from "../world.ts";
 
 export async function redeployedDevices(world: World, options: CommonOptions): Promise<void> {

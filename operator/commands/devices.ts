@@ -1,22 +1,22 @@
 // `keybound devices`: who belongs to the organisation, who asks to, and changes to either.
 import type { KeyLogState } from "../../protocol/key-state.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
-import { admission, isProven } from "../admit.ts";
-import { versionIn } from "../agent-standing.ts";
-import { appendChanges, type PlanChanges } from "../append.ts";
+import { admission, isProven } from "../devices/admit.ts";
+import { versionIn } from "../devices/agent-standing.ts";
+import { appendChanges, type PlanChanges } from "../devices/append-roster.ts";
 import { confirmed } from "../ask.ts";
-import type { KnownHead } from "../cache.ts";
+import type { KnownHead } from "../home/cache.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
-import { checkedName, findDevice, freeName, shortId } from "../device-name.ts";
+import { checkedName, findDevice, freeName, shortId } from "../devices/device-name.ts";
 import { Fault } from "../fault.ts";
-import { knownHeads } from "../known-heads.ts";
-import { type ListedDevice, listDevices } from "../listed-devices.ts";
+import { knownHeads } from "../keys/known-heads.ts";
+import { type ListedDevice, listDevices } from "../devices/listed-devices.ts";
 import { plain } from "../present/escape.ts";
 import { foldNames } from "../present/fold.ts";
 import { table } from "../present/table.ts";
 import { ago, day } from "../present/time.ts";
-import { openSession, type Session } from "../session.ts";
-import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock.ts";
+import { openSession, type Session } from "../connection/session.ts";
+import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 import { word } from "../deployment/terms.ts";
 

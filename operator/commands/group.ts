@@ -1,16 +1,16 @@
 // `keybound group`: named sets of devices, in the signed roster, so that the relay's word never decides who gets a job.
 import type { Roster } from "../../protocol/roster.ts";
 import { MAX_GROUP_CHANGE } from "../../protocol/limits.ts";
-import { appendChanges, type RosterChange } from "../append.ts";
+import { appendChanges, type RosterChange } from "../devices/append-roster.ts";
 import { confirmed } from "../ask.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
-import { findDevice } from "../device-name.ts";
+import { findDevice } from "../devices/device-name.ts";
 import { Fault } from "../fault.ts";
 import { MAX_GROUP_DEVICES } from "../limits.ts";
 import { foldNames } from "../present/fold.ts";
 import { table } from "../present/table.ts";
-import { openSession } from "../session.ts";
-import { openUnlocked, sendCheckpoint } from "../unlock.ts";
+import { openSession } from "../connection/session.ts";
+import { openUnlocked, sendCheckpoint } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 import { word } from "../deployment/terms.ts";
 

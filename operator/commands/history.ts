@@ -1,12 +1,12 @@
 // `keybound history`: every key event in order, with whose key it was about, who signed it, and why.
+import { openSession } from "../connection/session.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { actorWords, historyWords, reasonOf } from "../history-words.ts";
-import { type HistoryEntry, keyHistory } from "../key-history.ts";
+import { actorWords, historyWords, reasonOf } from "../keys/history-words.ts";
+import { type HistoryEntry, keyHistory } from "../keys/key-history.ts";
 import { plain } from "../present/escape.ts";
 import { table } from "../present/table.ts";
 import { date } from "../present/time.ts";
-import { openSession } from "../session.ts";
 import type { World } from "../world.ts";
 
 export async function history(world: World, options: CommonOptions): Promise<void> {

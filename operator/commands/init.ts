@@ -2,18 +2,18 @@
 import * as v from "valibot";
 import { Name } from "../../protocol/fields.ts";
 import { pinOf } from "../../protocol/pin.ts";
-import { acknowledge, choosePassphrase } from "../choose-passphrase.ts";
-import { makeFounder } from "../create-tenant.ts";
+import { readRelayUrl } from "../connection/relay-client.ts";
 import { type CommonOptions, folderOf, print, printJson } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { found } from "../found.ts";
-import { hasHome } from "../home.ts";
-import type { MadeKey } from "../new-key.ts";
-import { givenPassphrase } from "../passphrase-input.ts";
-import { planRecovery, type RecoveryOptions, type RecoveryPlan, recoveryWords } from "../plan-recovery.ts";
-import { readRelayUrl } from "../relay-client.ts";
-import { SETUP_CODE_WORDS, setupCodeOf, showSetupQr } from "../setup-words.ts";
-import type { KeyMode } from "../strength.ts";
+import { hasHome } from "../home/home.ts";
+import type { MadeKey } from "../keys/new-key.ts";
+import { planRecovery, type RecoveryOptions, type RecoveryPlan, recoveryWords } from "../keys/plan-recovery.ts";
+import { SETUP_CODE_WORDS, setupCodeOf, showSetupQr } from "../keys/setup-words.ts";
+import { acknowledge, choosePassphrase } from "../passphrase/choose-passphrase.ts";
+import { givenPassphrase } from "../passphrase/passphrase-input.ts";
+import type { KeyMode } from "../passphrase/strength.ts";
+import { makeFounder } from "../tenant/create-tenant.ts";
+import { found } from "../tenant/found.ts";
 import type { World } from "../world.ts";
 
 export type NewKeyOptions = CommonOptions &

@@ -2,17 +2,17 @@
 import { MAX_OUTPUT_BYTES } from "../../protocol/limits.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
-import { joinJob } from "../join-job.ts";
-import { findJob } from "../listed-jobs.ts";
+import { joinJob } from "../results/join-job.ts";
+import { findJob } from "../results/listed-jobs.ts";
 import { resultJson } from "../present/result-json.ts";
 import { hasSucceeded } from "../present/result-words.ts";
 import { viewFor } from "../present/view-for.ts";
-import { readerOf } from "../reader.ts";
-import { openSession } from "../session.ts";
+import { readerOf } from "../results/reader.ts";
+import { openSession } from "../connection/session.ts";
 import { patienceOf } from "../wait-for.ts";
-import { JobWatch } from "../watch-jobs.ts";
+import { JobWatch } from "../results/watch-jobs.ts";
 import type { World } from "../world.ts";
-import { readRecord } from "../job-record.ts";
+import { readRecord } from "../results/job-record.ts";
 import { deviceOf } from "./job-show.ts";
 
 /** Answers the exit code: 0 where every device succeeded, else 1. */

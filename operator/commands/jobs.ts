@@ -2,14 +2,14 @@
 import { readEnvelopeOf } from "../../protocol/envelope.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
-import { listJobs, type ListedJob } from "../listed-jobs.ts";
+import { listJobs, type ListedJob } from "../results/listed-jobs.ts";
 import { foldNames } from "../present/fold.ts";
 import { plain } from "../present/escape.ts";
 import { span } from "../present/span.ts";
 import { table } from "../present/table.ts";
 import { date } from "../present/time.ts";
-import { openSession, type Session } from "../session.ts";
-import { readSignedJob, type SignedJob } from "../signed-job.ts";
+import { openSession, type Session } from "../connection/session.ts";
+import { readSignedJob, type SignedJob } from "../jobs/signed-job.ts";
 import type { World } from "../world.ts";
 
 export type JobsOptions = CommonOptions & { readonly limit?: number };

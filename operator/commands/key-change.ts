@@ -1,27 +1,27 @@
 // `keybound key change` and `recovery-file`: acts of a person on their own key, by that key.
-import { renewAccess } from "../access.ts";
-import { appendKeyEvent } from "../append-key.ts";
+import { renewAccess } from "../unlock/access.ts";
+import { appendKeyEvent } from "../keys/append-key.ts";
 import { askYes } from "../ask.ts";
-import { acknowledge, choosePassphrase } from "../choose-passphrase.ts";
+import { acknowledge, choosePassphrase } from "../passphrase/choose-passphrase.ts";
 import { type CommonOptions, openDesk, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { endHolder } from "../holder/held-keys.ts";
-import { afterKeyEvent, keyDeskOf, type WaitHeardOptions } from "../key-act.ts";
-import { keyringOf, statementSigner } from "../keyring.ts";
-import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../new-key.ts";
-import { givenPassphrase } from "../passphrase-input.ts";
+import { afterKeyEvent, keyDeskOf, type WaitHeardOptions } from "../keys/key-act.ts";
+import { keyringOf, statementSigner } from "../unlock/keyring.ts";
+import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../keys/new-key.ts";
+import { givenPassphrase } from "../passphrase/passphrase-input.ts";
 import {
   planRecovery,
   type RecoveryOptions,
   type RecoveryPlan,
   recoveryWords,
   writeRecovery,
-} from "../plan-recovery.ts";
+} from "../keys/plan-recovery.ts";
 import { foldNames } from "../present/fold.ts";
-import { queuedJobs, signAgain, withdraw } from "../resign-queued.ts";
-import { openSession, type Session } from "../session.ts";
-import { openUnlocked, type Unlocked } from "../unlock.ts";
-import { ownOperator } from "../unlock-typed.ts";
+import { queuedJobs, signAgain, withdraw } from "../jobs/resign-queued.ts";
+import { openSession, type Session } from "../connection/session.ts";
+import { openUnlocked, type Unlocked } from "../unlock/unlock.ts";
+import { ownOperator } from "../unlock/unlock-typed.ts";
 import { isAtTerminal, type World } from "../world.ts";
 import { CANNOT_BE_RESTORED, type NewKeyOptions } from "./init.ts";
 

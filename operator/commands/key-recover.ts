@@ -3,25 +3,31 @@ import type { KeyLogState, Operator } from "../../protocol/key-state.ts";
 import { SETUP_SECRET_BYTES } from "../../protocol/passphrase.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
-import { renewAccess } from "../access.ts";
-import { appendKeyEvent } from "../append-key.ts";
+import { renewAccess } from "../unlock/access.ts";
+import { appendKeyEvent } from "../keys/append-key.ts";
 import { askSecret } from "../ask.ts";
-import { Cache } from "../cache.ts";
-import { acknowledge, choosePassphrase } from "../choose-passphrase.ts";
+import { Cache } from "../home/cache.ts";
+import { acknowledge, choosePassphrase } from "../passphrase/choose-passphrase.ts";
 import { type Desk, folderOf, openDesk, print, printJson, say } from "../desk.ts";
 import { endHolder } from "../holder/held-keys.ts";
 import { Fault } from "../fault.ts";
-import { hasHome, makeAccessSeeds, openHome, writeHome } from "../home.ts";
-import { keyringOf, statementSigner } from "../keyring.ts";
-import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../new-key.ts";
-import { dialNewcomer, throwAwaySigner } from "../newcomer.ts";
-import { proxyToKeep } from "../proxy-wishes.ts";
-import { givenPassphrase } from "../passphrase-input.ts";
-import { removePending } from "../pending-request.ts";
-import { newRecoveryPath, planRecovery, type RecoveryPlan, recoveryWords, writeRecovery } from "../plan-recovery.ts";
-import { type OpenedRecovery, openRecovery, readRecoveryBytes } from "../recovery-file.ts";
-import { joinLog } from "../request-key.ts";
-import { SETUP_CODE_WORDS, setupCodeOf, showSetupQr } from "../setup-words.ts";
+import { hasHome, makeAccessSeeds, openHome, writeHome } from "../home/home.ts";
+import { keyringOf, statementSigner } from "../unlock/keyring.ts";
+import { entryOf, makeKey, type MadeKey, nextGeneration, recoveryField } from "../keys/new-key.ts";
+import { dialNewcomer, throwAwaySigner } from "../connection/newcomer.ts";
+import { proxyToKeep } from "../connection/proxy-wishes.ts";
+import { givenPassphrase } from "../passphrase/passphrase-input.ts";
+import { removePending } from "../home/pending-request.ts";
+import {
+  newRecoveryPath,
+  planRecovery,
+  type RecoveryPlan,
+  recoveryWords,
+  writeRecovery,
+} from "../keys/plan-recovery.ts";
+import { type OpenedRecovery, openRecovery, readRecoveryBytes } from "../keys/recovery-file.ts";
+import { joinLog } from "../keys/request-key.ts";
+import { SETUP_CODE_WORDS, setupCodeOf, showSetupQr } from "../keys/setup-words.ts";
 import { isAtTerminal, type World } from "../world.ts";
 import { CANNOT_BE_RESTORED, checkedRelay, type NewKeyOptions } from "./init.ts";
 

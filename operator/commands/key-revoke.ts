@@ -2,14 +2,14 @@
 import type { Role } from "../../protocol/key-event.ts";
 import * as v from "valibot";
 import { Reason } from "../../protocol/fields.ts";
-import { appendKeyEvent } from "../append-key.ts";
+import { appendKeyEvent } from "../keys/append-key.ts";
 import { askLine, confirmed } from "../ask.ts";
 import { type CommonOptions, openDesk } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { endHolder } from "../holder/held-keys.ts";
-import { afterKeyEvent, keyDeskOf, type WaitHeardOptions } from "../key-act.ts";
-import { findOperator } from "../people.ts";
-import { openUnlocked } from "../unlock.ts";
+import { afterKeyEvent, keyDeskOf, type WaitHeardOptions } from "../keys/key-act.ts";
+import { findOperator } from "../keys/people.ts";
+import { openUnlocked } from "../unlock/unlock.ts";
 import { isAtTerminal, type World } from "../world.ts";
 
 export type RevokeOptions = CommonOptions &

@@ -1,7 +1,7 @@
 // `keybound lock`: ends the key holder of this home, if one is up.
 import { type CommonOptions, folderOf, print, printJson } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { hasHome } from "../home.ts";
+import { hasHome } from "../home/home.ts";
 import { endHolder } from "../holder/held-keys.ts";
 import type { World } from "../world.ts";
 

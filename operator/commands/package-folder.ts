@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { pinOf } from "../../protocol/pin.ts";
+import type { Session } from "../connection/session.ts";
 import { installText, REBIND_WARNING } from "../deployment/install-text.ts";
 import { copyInstaller, type Release, readRelease, releaseFolder } from "../deployment/release-folder.ts";
 import { signPackage } from "../deployment/sign-deployment.ts";
@@ -14,9 +15,8 @@ import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts"
 import { Fault } from "../fault.ts";
 import { MAX_NAMED_REDEPLOYS } from "../limits.ts";
 import { plain } from "../present/escape.ts";
-import { type Redeploy, type RedeployRow, redeployOf } from "../redeploy.ts";
-import type { Session } from "../session.ts";
-import { openUnlocked, sendCheckpoint } from "../unlock.ts";
+import { type Redeploy, type RedeployRow, redeployOf } from "../tenant/redeploy.ts";
+import { openUnlocked, sendCheckpoint } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 
 export type FolderOptions = CommonOptions &

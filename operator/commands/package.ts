@@ -4,8 +4,8 @@ import { pinOf } from "../../protocol/pin.ts";
 import { signPackage } from "../deployment/sign-deployment.ts";
 import { type TermOptions, termsOf, widening } from "../deployment/terms.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
-import { requireFree, writeWhole } from "../stored-file.ts";
-import { openUnlocked, sendCheckpoint } from "../unlock.ts";
+import { requireFree, writeWhole } from "../home/stored-file.ts";
+import { openUnlocked, sendCheckpoint } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 
 export type PackageOptions = CommonOptions &

@@ -1,21 +1,21 @@
 // `keybound policy`: the organisation's signed policy in words, and changing it.
 import type { Policy } from "../../protocol/policy.ts";
-import { adminRule } from "../admin-rule.ts";
-import { followUp } from "../anchor.ts";
-import { appendKeyEvent, type AppendedKey } from "../append-key.ts";
 import { confirmed } from "../ask.ts";
+import { openSession, type Session } from "../connection/session.ts";
+import { cosignCommand } from "../cosign/proposals.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { keyDeskOf } from "../key-act.ts";
-import { changedPolicy, checkPolicyOptions, type PolicyOptions } from "../policy-change.ts";
-import { differenceWords, isWeakening, policyDiff, type PolicyDifference } from "../policy-diff.ts";
-import { policyTraps } from "../policy-traps.ts";
-import { policyWords, people } from "../policy-words.ts";
+import { adminRule } from "../keys/admin-rule.ts";
+import { followUp } from "../keys/anchor.ts";
+import { appendKeyEvent, type AppendedKey } from "../keys/append-key.ts";
+import { keyDeskOf } from "../keys/key-act.ts";
+import { changedPolicy, checkPolicyOptions, type PolicyOptions } from "../policy/policy-change.ts";
+import { differenceWords, isWeakening, policyDiff, type PolicyDifference } from "../policy/policy-diff.ts";
+import { policyTraps } from "../policy/policy-traps.ts";
+import { policyWords, people } from "../policy/policy-words.ts";
 import { either } from "../present/either.ts";
 import { plain } from "../present/escape.ts";
-import { cosignCommand } from "../proposals.ts";
-import { openSession, type Session } from "../session.ts";
-import { openUnlocked, type Unlocked } from "../unlock.ts";
+import { openUnlocked, type Unlocked } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 
 export async function showPolicy(world: World, options: CommonOptions): Promise<void> {

@@ -1,11 +1,11 @@
 // `keybound prompt`: how often this home asks for the passphrase, within what the organisation's policy allows.
 import { type CommonOptions, type Desk, openDesk, print, printJson } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { writeConfig } from "../home.ts";
+import { writeConfig } from "../home/home.ts";
 import { endHolder, findHolder, type Held, shortenHolder } from "../holder/held-keys.ts";
 import { date } from "../present/time.ts";
-import { type PromptChoice, stricter, unlockedMs } from "../prompt-choice.ts";
-import { openSession } from "../session.ts";
+import { type PromptChoice, stricter, unlockedMs } from "../unlock/prompt-choice.ts";
+import { openSession } from "../connection/session.ts";
 import type { World } from "../world.ts";
 import { requireAllowed } from "./unlock.ts";
 

@@ -1,22 +1,22 @@
 // `keybound run`: signs a job for listed devices, sends it, and shows what they prove to have done.
 import type { RosterDevice } from "../../protocol/roster.ts";
 import type { Window } from "../../protocol/window.ts";
-import { chooseTargets, requireTargets, type TargetOptions } from "../choose-targets.ts";
-import { composeFor } from "../compose-for.ts";
+import { chooseTargets, requireTargets, type TargetOptions } from "../devices/choose-targets.ts";
+import { composeFor } from "../jobs/compose-for.ts";
 import { type CommonOptions, openDesk } from "../desk.ts";
-import type { ComposedJob } from "../compose-job.ts";
+import type { ComposedJob } from "../jobs/compose-job.ts";
 import { Fault } from "../fault.ts";
-import { type FileOptions, localFiles } from "../file-options.ts";
-import { passingExitCode } from "../passed-exit-code.ts";
-import { type BodyOptions, jobTitle, type Program, readBodyOptions, readProgram } from "../run-request.ts";
-import { scheduleWords } from "../schedule-words.ts";
-import { filesField, sealFiles } from "../seal-file.ts";
-import { type Sending, sendJobs, type WaitOptions } from "../send-and-wait.ts";
-import { batchOf } from "../send-jobs.ts";
-import type { Session } from "../session.ts";
-import { openUnlocked } from "../unlock.ts";
-import { uploadFiles } from "../upload-files.ts";
-import { readWhen, timesOf, type WhenOptions } from "../when.ts";
+import { type FileOptions, localFiles } from "../files/file-options.ts";
+import { passingExitCode } from "../results/passed-exit-code.ts";
+import { type BodyOptions, jobTitle, type Program, readBodyOptions, readProgram } from "../jobs/run-request.ts";
+import { scheduleWords } from "../jobs/schedule-words.ts";
+import { filesField, sealFiles } from "../files/seal-file.ts";
+import { type Sending, sendJobs, type WaitOptions } from "../jobs/send-and-wait.ts";
+import { batchOf } from "../jobs/send-jobs.ts";
+import type { Session } from "../connection/session.ts";
+import { openUnlocked } from "../unlock/unlock.ts";
+import { uploadFiles } from "../files/upload-files.ts";
+import { readWhen, timesOf, type WhenOptions } from "../jobs/when.ts";
 import type { World } from "../world.ts";
 
 export type RunOptions = CommonOptions &

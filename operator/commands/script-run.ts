@@ -1,12 +1,12 @@
 // `keybound script run`: a script of the library as a job, its parameters as data beside it.
-import { requireTargets } from "../choose-targets.ts";
+import { requireTargets } from "../devices/choose-targets.ts";
 import { say } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { checkedScriptName, type LibraryOptions, openLibrary } from "../library/library.ts";
 import { limitsOf, programOf, titleOf } from "../library/prepare.ts";
 import { chooseValues, type ValueOptions } from "../library/values.ts";
-import { fitFor } from "../script-text.ts";
-import { fittingDevices, othersWords, requireFitting } from "../script-platforms.ts";
+import { fitFor } from "../jobs/script-text.ts";
+import { fittingDevices, othersWords, requireFitting } from "../devices/script-platforms.ts";
 import type { World } from "../world.ts";
 import { type NarrowTargets, type RunOptions, runProgram } from "./run.ts";
 

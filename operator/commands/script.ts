@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { shown } from "../job-lines.ts";
+import { shown } from "../jobs/job-lines.ts";
 import { FolderLibrary } from "../library/folder-library.ts";
 import type { Added } from "../library/home-library.ts";
 import {

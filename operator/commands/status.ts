@@ -1,9 +1,9 @@
 // `keybound status`: the organisation at a glance, and what asks for action.
+import { openSession } from "../connection/session.ts";
 import { type CommonOptions, openDesk, print, printJson } from "../desk.ts";
 import { statusText } from "../present/status-words.ts";
-import { openSession } from "../session.ts";
-import { statusWarnings } from "../status-warnings.ts";
-import { tenantStatus } from "../tenant-status.ts";
+import { statusWarnings } from "../tenant/status-warnings.ts";
+import { tenantStatus } from "../tenant/tenant-status.ts";
 import type { World } from "../world.ts";
 
 export type StatusOptions = CommonOptions & { readonly all?: boolean };

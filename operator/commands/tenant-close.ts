@@ -1,13 +1,13 @@
 // `keybound tenant close`: the last entry of a key log. Devices that hear of it take no more jobs, and bind to another owner only.
 import * as v from "valibot";
 import { Reason } from "../../protocol/fields.ts";
-import { appendKeyEvent } from "../append-key.ts";
 import { askLine } from "../ask.ts";
+import { cosignCommand } from "../cosign/proposals.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { keyDeskOf } from "../key-act.ts";
-import { cosignCommand } from "../proposals.ts";
-import { openUnlocked } from "../unlock.ts";
+import { appendKeyEvent } from "../keys/append-key.ts";
+import { keyDeskOf } from "../keys/key-act.ts";
+import { openUnlocked } from "../unlock/unlock.ts";
 import { isAtTerminal, type World } from "../world.ts";
 
 export type CloseOptions = CommonOptions & { readonly reason: string; readonly confirm?: string };

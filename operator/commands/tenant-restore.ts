@@ -2,16 +2,16 @@
 // groups of the devices that have come over, and the policy. It may be run again as more come over.
 import { MAX_GROUP_CHANGE } from "../../protocol/limits.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
-import { appendChanges, type RosterChange } from "../append.ts";
 import { confirmed } from "../ask.ts";
+import type { Session } from "../connection/session.ts";
 import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts";
+import { appendChanges, type RosterChange } from "../devices/append-roster.ts";
+import { listDevices, type ListedDevice } from "../devices/listed-devices.ts";
 import { Fault } from "../fault.ts";
-import { listDevices, type ListedDevice } from "../listed-devices.ts";
-import { policyDiff } from "../policy-diff.ts";
+import { policyDiff } from "../policy/policy-diff.ts";
 import { foldNames } from "../present/fold.ts";
-import type { Session } from "../session.ts";
-import { readCopy, type TenantCopy } from "../tenant-copy.ts";
-import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock.ts";
+import { readCopy, type TenantCopy } from "../tenant/tenant-copy.ts";
+import { openUnlocked, sendCheckpoint, type Unlocked } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 import { offerPolicy } from "./policy.ts";
 

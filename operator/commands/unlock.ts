@@ -3,11 +3,11 @@ import type { KeyLogState } from "../../protocol/key-state.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson } from "../desk.ts";
 import { Fault } from "../fault.ts";
 import { startHolder } from "../holder/start.ts";
-import { keyringOf } from "../keyring.ts";
+import { keyringOf } from "../unlock/keyring.ts";
 import { date } from "../present/time.ts";
-import { type PromptChoice, unlockedMs } from "../prompt-choice.ts";
-import { sendCheckpoint } from "../unlock.ts";
-import { openTyped } from "../unlock-typed.ts";
+import { type PromptChoice, unlockedMs } from "../unlock/prompt-choice.ts";
+import { sendCheckpoint } from "../unlock/unlock.ts";
+import { openTyped } from "../unlock/unlock-typed.ts";
 import type { World } from "../world.ts";
 
 export type UnlockCommandOptions = CommonOptions & { readonly for?: "day" | "week" };

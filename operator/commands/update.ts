@@ -1,20 +1,27 @@
 // `keybound update`: a version that a release key has signed, for devices that an operator's signature names.
 import { toBase64url } from "../../protocol/bytes.ts";
 import { DEFAULT_JOB_LIFETIME_MS } from "../../protocol/limits.ts";
-import { agentStandings } from "../agent-standing.ts";
-import { chooseTargets, requireTargets, type TargetOptions } from "../choose-targets.ts";
-import { composeFor } from "../compose-for.ts";
-import type { ComposedJob, WorkFields } from "../compose-job.ts";
+import { agentStandings } from "../devices/agent-standing.ts";
+import { chooseTargets, requireTargets, type TargetOptions } from "../devices/choose-targets.ts";
+import { composeFor } from "../jobs/compose-for.ts";
+import type { ComposedJob, WorkFields } from "../jobs/compose-job.ts";
 import { type CommonOptions, openDesk, printJson, say } from "../desk.ts";
-import { leftOutLines, planLines, planUpdate, splitPlan, type UpdateGroup, type UpdatePlan } from "../plan-update.ts";
+import {
+  leftOutLines,
+  planLines,
+  planUpdate,
+  splitPlan,
+  type UpdateGroup,
+  type UpdatePlan,
+} from "../release/plan-update.ts";
 import { endingView } from "../present/ending-view.ts";
-import { openRelease, type ReleaseFolder, sealReleased } from "../signed-release.ts";
-import { pinnedKeys } from "../release-keys.ts";
-import { sendJobs, type WaitOptions } from "../send-and-wait.ts";
-import { batchOf } from "../send-jobs.ts";
-import type { SealedFile } from "../seal-file.ts";
-import { openUnlocked, type Unlocked } from "../unlock.ts";
-import { uploadFiles } from "../upload-files.ts";
+import { openRelease, type ReleaseFolder, sealReleased } from "../release/signed-release.ts";
+import { pinnedKeys } from "../release/release-keys.ts";
+import { sendJobs, type WaitOptions } from "../jobs/send-and-wait.ts";
+import { batchOf } from "../jobs/send-jobs.ts";
+import type { SealedFile } from "../files/seal-file.ts";
+import { openUnlocked, type Unlocked } from "../unlock/unlock.ts";
+import { uploadFiles } from "../files/upload-files.ts";
 import type { World } from "../world.ts";
 
 export type UpdateOptions = CommonOptions &

@@ -1,12 +1,12 @@
 // `keybound verify`: what a file proves, without a network.
 import { type CommonOptions, folderOf, openDesk, print, printJson, say } from "../desk.ts";
-import { hasHome } from "../home.ts";
+import { hasHome } from "../home/home.ts";
 import { MAX_VERIFY_BYTES } from "../limits.ts";
 import { Fault } from "../fault.ts";
 import { Refusal } from "../../protocol/refusal.ts";
-import { readBounded } from "../stored-file.ts";
-import { verifyBytes } from "../verify-file.ts";
-import type { Known } from "../verify-known.ts";
+import { readBounded } from "../home/stored-file.ts";
+import { verifyBytes } from "../verify/verify-file.ts";
+import type { Known } from "../verify/verify-known.ts";
 import type { World } from "../world.ts";
 
 /** Answers the exit code: 1 where it does not verify. */

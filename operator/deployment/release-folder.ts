@@ -16,8 +16,8 @@ import { fromBase64url } from "../../protocol/bytes.ts";
 import { refuse } from "../../protocol/refusal.ts";
 import { Fault, systemCode, writeFault } from "../fault.ts";
 import { MAX_INSTALLER_BYTES, MAX_RELEASE_FILES, MAX_SUMS_BYTES } from "../limits.ts";
-import { pinnedKeys } from "../release-keys.ts";
-import { openRelease } from "../signed-release.ts";
+import { pinnedKeys } from "../release/release-keys.ts";
+import { openRelease } from "../release/signed-release.ts";
 import type { World } from "../world.ts";
 import { type Installer, installersOf, type System, versionOf } from "./systems.ts";
 

@@ -2,10 +2,10 @@
 import { toBase64url } from "../../protocol/bytes.ts";
 import { type Deployment, writePackage } from "../../protocol/deployment.ts";
 import { encodeStrict } from "../../protocol/strict-json.ts";
-import { appendChanges, type RosterChange } from "../append.ts";
-import { signStatement } from "../keyring.ts";
-import { sealToken, tokenReaders } from "../token-secret.ts";
-import type { Unlocked } from "../unlock.ts";
+import { appendChanges, type RosterChange } from "../devices/append-roster.ts";
+import { sealToken, tokenReaders } from "../devices/token-secret.ts";
+import { signStatement } from "../unlock/keyring.ts";
+import type { Unlocked } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";
 import type { Terms } from "./terms.ts";
 

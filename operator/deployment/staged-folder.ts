@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Fault, writeFault } from "../fault.ts";
-import { requireFree, syncFolder, syncParent, writeSynced } from "../stored-file.ts";
+import { requireFree, syncFolder, syncParent, writeSynced } from "../home/stored-file.ts";
 
 export type StagedFolder = Disposable & {
   /** Where a file of it is being written. */

@@ -2,9 +2,9 @@
 import * as v from "valibot";
 import { Word } from "../../protocol/fields.ts";
 import { DEFAULT_DEPLOYMENT_LIFETIME_MS, DEFAULT_TOKEN_LIFETIME_MS } from "../../protocol/limits.ts";
+import { readRelayUrl } from "../connection/relay-client.ts";
 import { Fault } from "../fault.ts";
 import { DEFAULT_TOKEN_USES } from "../limits.ts";
-import { readRelayUrl } from "../relay-client.ts";
 
 const DAY_MS = 24 * 3_600_000;
 

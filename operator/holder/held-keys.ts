@@ -3,8 +3,8 @@ import { type Kind, pae, payloadType } from "../../protocol/envelope.ts";
 import type { WrapUse } from "../../protocol/seal.ts";
 import { thumbprint, verifySignature } from "../../protocol/signature.ts";
 import { Fault } from "../fault.ts";
-import type { Home } from "../home.ts";
-import type { Keyring } from "../keyring.ts";
+import type { Home } from "../home/home.ts";
+import type { Keyring } from "../unlock/keyring.ts";
 import { askHolder } from "./ask-holder.ts";
 import { type HolderPlace, holderPlace, type HolderWorld } from "./place.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { text } from "../../protocol/bytes.ts";
 import { keysOfSeeds, type OperatorSeeds } from "../../protocol/passphrase.ts";
 import { Fault } from "../fault.ts";
-import type { Home } from "../home.ts";
+import type { Home } from "../home/home.ts";
 import { HOLDER_START_MS } from "../limits.ts";
 import { endHolder, findHolder } from "./held-keys.ts";
 import { UP } from "./hold.ts";

@@ -3,7 +3,7 @@
 import type { CommonOptions } from "../desk.ts";
 import { folderOf } from "../desk.ts";
 import { Fault } from "../fault.ts";
-import { openHome } from "../home.ts";
+import { openHome } from "../home/home.ts";
 import type { World } from "../world.ts";
 import { isScriptName } from "./header.ts";
 import { HomeLibrary } from "./home-library.ts";

@@ -1,8 +1,8 @@
 // From a script and its values to what a job says: the source as it is, and the values beside it as data.
 import * as v from "valibot";
 import { label } from "../../protocol/fields.ts";
+import type { BodyOptions, Program } from "../jobs/run-request.ts";
 import { plain } from "../present/escape.ts";
-import type { BodyOptions, Program } from "../run-request.ts";
 import type { Header } from "./header.ts";
 import type { Script } from "./script.ts";
 import type { ParameterValue } from "./values.ts";

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { text } from "../../protocol/bytes.ts";
 import { Fault } from "../fault.ts";
+import { readBounded } from "../home/stored-file.ts";
 import { MAX_SCRIPT_BYTES } from "../limits.ts";
-import { readBounded } from "../stored-file.ts";
 import { type Header, readHeader } from "./header.ts";
 
 export type Script = {

@@ -2,9 +2,9 @@
 import { text } from "../../protocol/bytes.ts";
 import { askChecked } from "../ask.ts";
 import { Fault } from "../fault.ts";
+import { readBounded } from "../home/stored-file.ts";
 import { MAX_PARAMETER_CHARS } from "../limits.ts";
 import { plain } from "../present/escape.ts";
-import { readBounded } from "../stored-file.ts";
 import { isAtTerminal, type World } from "../world.ts";
 import type { Header } from "./header.ts";
 import { type Parameter, readValue, typeWords } from "./parameter.ts";

@@ -1,5 +1,5 @@
 // What the freshness rule guarantees now, in plain words.
-import type { Freshness, JobsStop, VouchRow } from "../freshness.ts";
+import type { Freshness, JobsStop, VouchRow } from "../policy/freshness.ts";
 import { either } from "./either.ts";
 import { plain } from "./escape.ts";
 import { span } from "./span.ts";

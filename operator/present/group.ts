@@ -1,7 +1,7 @@
 // Results of many devices, together where they are equal: outcome and output both.
 import { createHash } from "node:crypto";
 import type { KeptStream } from "../../protocol/output.ts";
-import type { DeviceResult, Target } from "../watch-jobs.ts";
+import type { DeviceResult, Target } from "../results/watch-jobs.ts";
 import { foldNames } from "./fold.ts";
 import { hasSucceeded, resultHint, resultWords } from "./result-words.ts";
 

@@ -1,7 +1,7 @@
 // The table that is drawn anew on a terminal while many devices answer.
 import { createLogUpdate } from "log-update";
 import { DRAW_EVERY_MS, MAX_LIVE_ROWS } from "../limits.ts";
-import type { DeviceResult, Target } from "../watch-jobs.ts";
+import type { DeviceResult, Target } from "../results/watch-jobs.ts";
 import type { World } from "../world.ts";
 import { hasSucceeded, resultWords } from "./result-words.ts";
 import { printGroups, type RunView } from "./run-view.ts";

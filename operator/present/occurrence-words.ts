@@ -1,6 +1,6 @@
 // The receipts of a job that comes round, a line each, and as JSON.
 import { outcomeWords } from "../../protocol/outcome.ts";
-import { type Answered, firstOf, type OccurrenceList } from "../occurrence-list.ts";
+import { type Answered, firstOf, type OccurrenceList } from "../results/occurrence-list.ts";
 import { plain } from "./escape.ts";
 import { date } from "./time.ts";
 

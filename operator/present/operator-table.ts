@@ -1,7 +1,7 @@
 // The people of an organisation as a table, and what is to be said of recovered keys.
+import type { OperatorRow } from "../keys/operator-rows.ts";
 import { KEY_END_WARNING_MS } from "../limits.ts";
-import type { OperatorRow } from "../operator-rows.ts";
-import type { RequestRow, TenantStatus } from "../tenant-status.ts";
+import type { RequestRow, TenantStatus } from "../tenant/tenant-status.ts";
 import { every } from "./either.ts";
 import { plain } from "./escape.ts";
 import { span } from "./span.ts";

@@ -1,6 +1,6 @@
 // Who has come over after a reset, as text.
-import { shortId } from "../device-name.ts";
-import type { Redeploy, RedeployRow } from "../redeploy.ts";
+import { shortId } from "../devices/device-name.ts";
+import type { Redeploy, RedeployRow } from "../tenant/redeploy.ts";
 import { every } from "./either.ts";
 import { plain } from "./escape.ts";
 import { codeHint } from "./refused-words.ts";

@@ -2,7 +2,7 @@
 import { isSuccess } from "../../protocol/outcome.ts";
 import { isRefusalCode, REFUSALS } from "../../protocol/refusal.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
-import type { DeviceResult } from "../watch-jobs.ts";
+import type { DeviceResult } from "../results/watch-jobs.ts";
 import { plain } from "./escape.ts";
 import { endingWords } from "./outcome-words.ts";
 

@@ -1,8 +1,8 @@
 // What a person or a pipe sees of a running job: one device's output as it is, lines with names, or a live table.
 import type { Stream } from "../../protocol/outcome.ts";
-import { type Followed } from "../follow-job.ts";
+import { type Followed } from "../results/follow-job.ts";
 import { say } from "../desk.ts";
-import type { DeviceResult, Target, Watcher } from "../watch-jobs.ts";
+import type { DeviceResult, Target, Watcher } from "../results/watch-jobs.ts";
 import type { World } from "../world.ts";
 import { coloured } from "./colour.ts";
 import { type Group, groupResults, outputOf } from "./group.ts";

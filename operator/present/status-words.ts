@@ -1,8 +1,8 @@
 // An organisation's status as text: what asks for action first, then who we are, the people, and sections that have something to say.
-import type { Warning } from "../status-warnings.ts";
-import type { RequestRow, TenantStatus } from "../tenant-status.ts";
-import type { WaitingRow } from "../list-waiting.ts";
-import { cosignCommand } from "../proposals.ts";
+import type { Warning } from "../tenant/status-warnings.ts";
+import type { RequestRow, TenantStatus } from "../tenant/tenant-status.ts";
+import type { WaitingRow } from "../cosign/list-waiting.ts";
+import { cosignCommand } from "../cosign/proposals.ts";
 import { quoteFor } from "../quote.ts";
 import { refusedWords } from "./refused-words.ts";
 import { plain } from "./escape.ts";

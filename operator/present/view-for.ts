@@ -1,5 +1,5 @@
 // Which view of running jobs: as JSON is asked for, one device or many, on a terminal or into a pipe.
-import type { Target } from "../watch-jobs.ts";
+import type { Target } from "../results/watch-jobs.ts";
 import type { World } from "../world.ts";
 import { linesView, type RunView, silentView, singleView } from "./run-view.ts";
 

@@ -1,7 +1,7 @@
 /** The operator's program as a person starts it: whole processes, and the part of them that stretches the passphrase. */
 import { readFileSync } from "node:fs";
-import { openHome } from "../../operator/home.ts";
-import { stretchOrigin } from "../../operator/unlock-typed.ts";
+import { openHome } from "../../operator/home/home.ts";
+import { stretchOrigin } from "../../operator/unlock/unlock-typed.ts";
 import { stretchPassphrase } from "../../protocol/passphrase.ts";
 import { inMs, median, type Report, times } from "./numbers.ts";
 import { runToEnd } from "./programs.ts";

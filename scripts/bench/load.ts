@@ -1,6 +1,6 @@
 /** A thousand jobs to one device, and fifty to each of two hundred: all answered exactly once, and the memory that it took. */
 import { mkdirSync } from "node:fs";
-import type { Unlocked } from "../../operator/unlock.ts";
+import type { Unlocked } from "../../operator/unlock/unlock.ts";
 import { readReceipt } from "../../protocol/receipt.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { digits, type Report } from "./numbers.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openDesk } from "../../operator/desk.ts";
-import { openUnlocked, type Unlocked } from "../../operator/unlock.ts";
+import { openUnlocked, type Unlocked } from "../../operator/unlock/unlock.ts";
 import type { World } from "../../operator/world.ts";
 import type { Bundles } from "./bundles.ts";
 import { AGENT_ENVIRONMENT, AGENT_FLAGS } from "../package/agent-flags.ts";

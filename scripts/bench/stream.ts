@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RosterDevice } from "../../protocol/roster.ts";
-import type { Unlocked } from "../../operator/unlock.ts";
+import type { Unlocked } from "../../operator/unlock/unlock.ts";
 import { Floors } from "./floors.ts";
 import { digits, inMs, median, type Report, type Row, times } from "./numbers.ts";
 import type { Program } from "./programs.ts";

@@ -1,8 +1,8 @@
 /** One job, or many at once, from an operator's hands to verified receipts, with a stamp for each thing that is heard of it. */
-import { type BodyFields, type ComposedJob, composeJobs } from "../../operator/compose-job.ts";
-import type { Message } from "../../operator/relay-client.ts";
-import type { Unlocked } from "../../operator/unlock.ts";
-import { JobWatch, type Watcher } from "../../operator/watch-jobs.ts";
+import type { Message } from "../../operator/connection/relay-client.ts";
+import { type BodyFields, type ComposedJob, composeJobs } from "../../operator/jobs/compose-job.ts";
+import { JobWatch, type Watcher } from "../../operator/results/watch-jobs.ts";
+import type { Unlocked } from "../../operator/unlock/unlock.ts";
 import { DEFAULT_JOB_LIFETIME_MS, DEFAULT_JOB_TIME_MS, DEFAULT_OUTPUT_BYTES } from "../../protocol/limits.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 

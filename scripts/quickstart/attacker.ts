@@ -9,12 +9,12 @@ import { keyBytes } from "../../protocol/key-state.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { unwrapKey, wrapKey } from "../../protocol/seal.ts";
 import { signerOf } from "../../protocol/signature.ts";
-import { Cache } from "../../operator/cache.ts";
-import { type BodyFields, composeJobs } from "../../operator/compose-job.ts";
-import { findDevice } from "../../operator/device-name.ts";
-import { type Home, openHome, readGrant } from "../../operator/home.ts";
-import { statementSigner } from "../../operator/keyring.ts";
-import { RelayClient } from "../../operator/relay-client.ts";
+import { Cache } from "../../operator/home/cache.ts";
+import { type BodyFields, composeJobs } from "../../operator/jobs/compose-job.ts";
+import { findDevice } from "../../operator/devices/device-name.ts";
+import { type Home, openHome, readGrant } from "../../operator/home/home.ts";
+import { statementSigner } from "../../operator/unlock/keyring.ts";
+import { RelayClient } from "../../operator/connection/relay-client.ts";
 
 const HOUR_MS = 3_600_000;
 const ANSWER_MS = 15_000;

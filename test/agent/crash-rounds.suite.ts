@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifyJournal } from "../../agent/journal.ts";
 import { State } from "../../agent/state.ts";
-import { firstOf } from "../../operator/occurrence-list.ts";
+import { firstOf } from "../../operator/results/occurrence-list.ts";
 import { HOUR } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
 import { Tenant } from "../cast/tenant.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { Cache } from "../../operator/cache.ts";
+import { Cache } from "../../operator/home/cache.ts";
 import { emptyRoster } from "../../protocol/roster.ts";
 import { device } from "../cast/device.ts";
 import { RosterLog } from "../cast/roster-log.ts";

@@ -1,7 +1,7 @@
 // Whoever takes the relay over, or makes a proposal by other means than our program, gets no second signature for it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Cache } from "../../operator/cache.ts";
-import { type BodyFields, composeJobs, type ComposedJob, type Signing } from "../../operator/compose-job.ts";
+import { Cache } from "../../operator/home/cache.ts";
+import { type BodyFields, composeJobs, type ComposedJob, type Signing } from "../../operator/jobs/compose-job.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { writeBody } from "../../protocol/job-work.ts";

@@ -1,7 +1,7 @@
 // From a stretched passphrase to the key that the log has, whatever its generation.
 import { expect, test } from "vitest";
 import { keysOf, type Stretched } from "../../protocol/passphrase.ts";
-import { findKeys } from "../../operator/find-keys.ts";
+import { findKeys } from "../../operator/unlock/find-keys.ts";
 import { type Person, person } from "../cast/person.ts";
 import { seeded } from "../cast/random.ts";
 import { Tenant } from "../cast/tenant.ts";

@@ -1,7 +1,7 @@
 // After a key event: who has heard of it, told by what devices and colleagues signed, through a relay that may lie about all of it.
 import type { ChildProcess } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Heard } from "../../operator/who-heard.ts";
+import type { Heard } from "../../operator/keys/who-heard.ts";
 import { signBindingReport } from "../../protocol/binding-report.ts";
 import { readEnvelope } from "../../protocol/envelope.ts";
 import type { LogPlace } from "../../protocol/fields.ts";

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { buildCli } from "../../operator/cli.ts";
-import { completionScript } from "../../operator/completion.ts";
+import { buildCli } from "../../operator/cli/cli.ts";
+import { completionScript } from "../../operator/cli/completion.ts";
 import { FAULTS, Fault } from "../../operator/fault.ts";
 import { VERSION } from "../../operator/version.ts";
 import { REFUSALS } from "../../protocol/refusal.ts";

@@ -1,7 +1,7 @@
 // What has happened in a key log, in words and as data: each kind of entry, with whose key it is about and who signed.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Actor, type HistoryEntry, keyHistory } from "../../operator/key-history.ts";
-import { historyWords } from "../../operator/history-words.ts";
+import { type Actor, type HistoryEntry, keyHistory } from "../../operator/keys/key-history.ts";
+import { historyWords } from "../../operator/keys/history-words.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { HOUR } from "../cast/clock.ts";
 import { person, raw, renewed } from "../cast/person.ts";

@@ -1,8 +1,8 @@
 // Entries of the key log in words, for whoever signs them second; and how many must, held against the log's own judgement.
 import { describe, expect, test } from "vitest";
-import { adminRule } from "../../operator/admin-rule.ts";
-import { keyEventLines } from "../../operator/key-event-words.ts";
-import { isTaken, readProposedEvent } from "../../operator/proposed-event.ts";
+import { adminRule } from "../../operator/keys/admin-rule.ts";
+import { keyEventLines } from "../../operator/keys/key-event-words.ts";
+import { isTaken, readProposedEvent } from "../../operator/cosign/proposed-event.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import { readEnvelope } from "../../protocol/envelope.ts";
 import { type LaterEvent, readLaterEvent } from "../../protocol/key-event.ts";

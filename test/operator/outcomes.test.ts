@@ -1,12 +1,12 @@
 // Every way a job can end is told from every other, for people and for programs.
 import { describe, expect, test } from "vitest";
-import { NO_EXIT_CODE, exitCodeOf } from "../../operator/passed-exit-code.ts";
+import { NO_EXIT_CODE, exitCodeOf } from "../../operator/results/passed-exit-code.ts";
 import { endingWords } from "../../operator/present/outcome-words.ts";
 import { Fault } from "../../operator/fault.ts";
-import { AT_START } from "../../operator/follow-job.ts";
+import { AT_START } from "../../operator/results/follow-job.ts";
 import { countResults, countWords } from "../../operator/present/result-counts.ts";
 import type { Ended } from "../../operator/present/run-view.ts";
-import type { DeviceResult } from "../../operator/watch-jobs.ts";
+import type { DeviceResult } from "../../operator/results/watch-jobs.ts";
 import { Outcome } from "../../protocol/outcome.ts";
 import type { Receipt } from "../../protocol/receipt.ts";
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { strengthOf } from "../../operator/strength.ts";
-import { givenPassphrase } from "../../operator/passphrase-input.ts";
-import { generatedWords } from "../../operator/words.ts";
+import { strengthOf } from "../../operator/passphrase/strength.ts";
+import { givenPassphrase } from "../../operator/passphrase/passphrase-input.ts";
+import { generatedWords } from "../../operator/passphrase/words.ts";
 import { seeded } from "../cast/random.ts";
 
 const known = ["Acme Corp", "Ada Lovelace", "relay.acme.example"];

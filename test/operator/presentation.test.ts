@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { execFileSync } from "node:child_process";
 import { utf8 } from "../../protocol/bytes.ts";
 import { Fault } from "../../operator/fault.ts";
-import { freeName } from "../../operator/device-name.ts";
+import { freeName } from "../../operator/devices/device-name.ts";
 import { neutral, plain } from "../../operator/present/escape.ts";
 import { foldNames } from "../../operator/present/fold.ts";
 import { groupResults } from "../../operator/present/group.ts";
@@ -14,7 +14,7 @@ import { table } from "../../operator/present/table.ts";
 import { ago, date } from "../../operator/present/time.ts";
 import { duration, size } from "../../operator/quantity.ts";
 import { quoteFor } from "../../operator/quote.ts";
-import type { DeviceResult, Target } from "../../operator/watch-jobs.ts";
+import type { DeviceResult, Target } from "../../operator/results/watch-jobs.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 

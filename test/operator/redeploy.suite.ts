@@ -3,8 +3,13 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Predecessor, predecessorsOf, readPredecessors, writePredecessors } from "../../operator/predecessor.ts";
-import type { Redeploy } from "../../operator/redeploy.ts";
+import {
+  type Predecessor,
+  predecessorsOf,
+  readPredecessors,
+  writePredecessors,
+} from "../../operator/home/predecessor.ts";
+import type { Redeploy } from "../../operator/tenant/redeploy.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import { device } from "../cast/device.ts";
 import { digestOf } from "../cast/random.ts";

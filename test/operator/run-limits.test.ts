@@ -1,7 +1,7 @@
 // What `keybound run`'s options bound, and what a receipt says of it.
 import { expect, test } from "vitest";
 import { resultWords } from "../../operator/present/result-words.ts";
-import { type Program, readBodyOptions } from "../../operator/run-request.ts";
+import { type Program, readBodyOptions } from "../../operator/jobs/run-request.ts";
 import { readReceipt } from "../../protocol/receipt.ts";
 import { device } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault } from "../../operator/fault.ts";
-import { runLines } from "../../operator/job-lines.ts";
+import { runLines } from "../../operator/jobs/job-lines.ts";
 import { MAX_HEADER_LINES, MAX_PARAMETERS } from "../../operator/limits.ts";
 import { readHeader } from "../../operator/library/header.ts";
 import { type ParameterType, readValue } from "../../operator/library/parameter.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { readScript } from "../../operator/script-text.ts";
+import { readScript } from "../../operator/jobs/script-text.ts";
 
 function file(name: string, content: string | Uint8Array): string {
   const folder = mkdtempSync(join(tmpdir(), "keybound-script-"));

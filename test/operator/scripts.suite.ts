@@ -1,7 +1,7 @@
 // Scripts of a library as a person uses them: the operator's program, a relay and an agent as real processes, real shells.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freeName } from "../../operator/device-name.ts";
+import { freeName } from "../../operator/devices/device-name.ts";
 import { atTerminal } from "./at-terminal.ts";
 import { expectDone, OperatorHouse, PASSPHRASE, type Ran } from "./house.ts";
 import { SocketDevice } from "./socket-device.ts";

@@ -1,14 +1,21 @@
 // Several people of one organisation in tests: each with a home of their own and the house's passphrase, made at once, without
 // requests and approvals; and a hand that writes to log and relay as one of them, whatever their program would say.
 import { randomBytes } from "node:crypto";
-import { type KeyChange, type AppendedKey, appendKeyEvent, type KeyDesk } from "../../operator/append-key.ts";
-import { grantFor } from "../../operator/access.ts";
-import { Cache } from "../../operator/cache.ts";
-import { accessKeyOf, makeAccessSeeds, makeHomeFolder, openHome, writeGrant, writeHome } from "../../operator/home.ts";
-import { statementSigner, type StatementSigner } from "../../operator/keyring.ts";
-import { entryOf, makeKey, type MadeKey } from "../../operator/new-key.ts";
-import { RelayClient } from "../../operator/relay-client.ts";
-import { syncKeyLog } from "../../operator/sync.ts";
+import { type KeyChange, type AppendedKey, appendKeyEvent, type KeyDesk } from "../../operator/keys/append-key.ts";
+import { grantFor } from "../../operator/unlock/access.ts";
+import { Cache } from "../../operator/home/cache.ts";
+import {
+  accessKeyOf,
+  makeAccessSeeds,
+  makeHomeFolder,
+  openHome,
+  writeGrant,
+  writeHome,
+} from "../../operator/home/home.ts";
+import { statementSigner, type StatementSigner } from "../../operator/unlock/keyring.ts";
+import { entryOf, makeKey, type MadeKey } from "../../operator/keys/new-key.ts";
+import { RelayClient } from "../../operator/connection/relay-client.ts";
+import { syncKeyLog } from "../../operator/connection/sync.ts";
 import { toBase64url } from "../../protocol/bytes.ts";
 import type { Role } from "../../protocol/key-event.ts";
 import { DEFAULT_POLICY } from "../../protocol/policy.ts";

@@ -1,13 +1,13 @@
 // What a status computes from the log and from checkpoints: how people's keys stand, what freshness bounds, and when jobs stop.
 import { describe, expect, test } from "vitest";
-import type { Vouch } from "../../operator/cache.ts";
-import { freshnessOf } from "../../operator/freshness.ts";
-import { keyHistory } from "../../operator/key-history.ts";
-import { type OperatorRow, operatorRows } from "../../operator/operator-rows.ts";
+import type { Vouch } from "../../operator/home/cache.ts";
+import { keyHistory } from "../../operator/keys/key-history.ts";
+import { type OperatorRow, operatorRows } from "../../operator/keys/operator-rows.ts";
+import { freshnessOf } from "../../operator/policy/freshness.ts";
 import { freshnessLines } from "../../operator/present/freshness-words.ts";
 import { operatorTable, waitLines } from "../../operator/present/operator-table.ts";
-import { freshnessWarnings } from "../../operator/status-warnings.ts";
-import type { TenantStatus } from "../../operator/tenant-status.ts";
+import { freshnessWarnings } from "../../operator/tenant/status-warnings.ts";
+import type { TenantStatus } from "../../operator/tenant/tenant-status.ts";
 import { DAY, HOUR } from "../cast/clock.ts";
 import { type Person, person, renewed } from "../cast/person.ts";
 import { KEY_LIFETIME_MS, Tenant } from "../cast/tenant.ts";

@@ -1,7 +1,7 @@
 // The organisation at a glance: what asks for action, what waits, who has not heard; and a relay that lies about colleagues and devices.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Warning } from "../../operator/status-warnings.ts";
-import type { TenantStatus } from "../../operator/tenant-status.ts";
+import type { Warning } from "../../operator/tenant/status-warnings.ts";
+import type { TenantStatus } from "../../operator/tenant/tenant-status.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { DEFAULT_POLICY } from "../../protocol/policy.ts";
 import { DAY, HOUR } from "../cast/clock.ts";

@@ -3,10 +3,10 @@ import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openHome, writeGrant } from "../../operator/home.ts";
-import { grantFor } from "../../operator/access.ts";
-import { keyringOf } from "../../operator/keyring.ts";
-import { stretchOrigin } from "../../operator/unlock-typed.ts";
+import { openHome, writeGrant } from "../../operator/home/home.ts";
+import { grantFor } from "../../operator/unlock/access.ts";
+import { keyringOf } from "../../operator/unlock/keyring.ts";
+import { stretchOrigin } from "../../operator/unlock/unlock-typed.ts";
 import { keysOf, stretchPassphrase } from "../../protocol/passphrase.ts";
 import { expectDone, MAIN, OperatorHouse, PASSPHRASE, type Ran, runProgram } from "./house.ts";
 

@@ -1,6 +1,6 @@
 // What an unlocked client says of its own key.
 import { expect, it } from "vitest";
-import { keyEndWords } from "../../operator/unlock.ts";
+import { keyEndWords } from "../../operator/unlock/unlock.ts";
 import { Clock, DAY } from "../cast/clock.ts";
 
 const { now } = new Clock();

@@ -1,8 +1,8 @@
 // `keybound verify`, without processes: every kind of statement is said in words, and one changed byte is refused.
 import { describe, expect, test } from "vitest";
 import { Fault } from "../../operator/fault.ts";
-import { verifyBytes } from "../../operator/verify-file.ts";
-import type { Known } from "../../operator/verify-known.ts";
+import { verifyBytes } from "../../operator/verify/verify-file.ts";
+import type { Known } from "../../operator/verify/verify-known.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { device, enrolmentOf } from "../cast/device.ts";
 import { jobFor } from "../cast/job.ts";

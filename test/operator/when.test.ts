@@ -1,9 +1,9 @@
 // When a job is to run, as typed: times, windows and schedules, and what a policy leaves of them.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEFAULT_POLICY } from "../../protocol/policy.ts";
-import { whatIsLeft } from "../../operator/resign-queued.ts";
+import { whatIsLeft } from "../../operator/jobs/resign-queued.ts";
 import { parseTime, parseWindow, windowWords } from "../../operator/typed-time.ts";
-import { type JobTimes, readWhen, timesOf, type WhenOptions } from "../../operator/when.ts";
+import { type JobTimes, readWhen, timesOf, type WhenOptions } from "../../operator/jobs/when.ts";
 import { DAY, HOUR, MINUTE } from "../cast/clock.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { jobFor } from "../cast/job.ts";

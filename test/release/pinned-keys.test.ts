@@ -33,7 +33,7 @@ async function pinnedIn(entry: string, file: string | undefined): Promise<string
 }
 
 describe("a build", () => {
-  it.each(["agent/release-keys.ts", "operator/release-keys.ts"])(
+  it.each(["agent/release-keys.ts", "operator/release/release-keys.ts"])(
     "pins the keys of the file that it is given into %s",
     async (entry) => {
       expect(await pinnedIn(entry, fileOf([KEY]))).toContain(KEY);
