@@ -17,17 +17,23 @@ export function replaceFile(path: string, content: string, mode: number): void {
   renameSync(temporary, path);
 }
 
-/** Gives a folder another name, for good. On Windows it is tried for a while: a scanner may hold one of its files open, which forbids it. */
-export function moveFolder(from: string, to: string, platform: NodeJS.Platform): void {
-  for (let left = platform === "win32" ? MOVE_TRIES : 1; left > 0; left--)
+/**
+ * Gives a folder another name, for good. On Windows it is tried for ten seconds: a scanner may hold one of its files open, which forbids it.
+ * Nothing else is done here meanwhile.
+ */
+export function moveFolder(
+  from: string,
+  to: string,
+  { platform, rename = renameSync }: { readonly platform: NodeJS.Platform; readonly rename?: typeof renameSync },
+): void {
+  for (let left = platform === "win32" ? MOVE_TRIES : 1; ; left--)
     try {
-      renameSync(from, to);
-      break;
+      rename(from, to);
+      return syncFolder(dirname(to), platform);
     } catch (error) {
       if (left === 1 || !isHeld(error)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOVE_PAUSE_MS);
     }
-  syncFolder(dirname(to), platform);
 }
 
 function isHeld(error: unknown): boolean {

@@ -85,7 +85,7 @@ export function beginTrial(
   observe("synced");
   rmSync(place, { recursive: true, force: true, maxRetries: REMOVE_RETRIES });
   observe("old removed");
-  moveFolder(incoming, place, platform);
+  moveFolder(incoming, place, { platform });
   observe("placed");
   put(versions, "asked", `${version} ${job}`);
   remove(versions, "failed");
