@@ -150,6 +150,14 @@ export const TRIAL_CONNECT_MS = 5 * 60_000;
 export const STARTED_MS = 60_000;
 /** `versions/trial` holds a version and a number; `asked` a version and a job's id. */
 export const MAX_VERSION_TEXT_BYTES = 200;
+/** Windows' service host reads the lists of some twenty files; what it says has one path in it, of Windows' own greatest length. */
+export const CHECK_VERSIONS_TIME_MS = 30_000;
+export const MAX_CHECK_VERSIONS_BYTES = 256 * 1024;
+/** A scanner reads a new Node of 100 MiB for seconds; the agent is about to end itself, and nothing else waits for it. */
+export const MOVE_TRIES = 50;
+export const MOVE_PAUSE_MS = 200;
+/** A file that a scanner holds while its folder is removed; each retry waits a tenth of a second longer. */
+export const REMOVE_RETRIES = 10;
 /** An update is unpacked with a window of this many bits: eight mebibytes, which the highest common level asks for. */
 export const UNPACK_WINDOW_LOG = 23;
 /** The agent's own log, where it writes one: weeks of a busy device in each file, so that all of it fits beside anything. */

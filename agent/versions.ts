@@ -1,11 +1,12 @@
 // The versions of the agent on this disk: which is packaged, which proved itself, which is being tried, which failed. The starter
-// (packaging/unix/start) reads and counts; this file lays down, proves and tidies. Each step leaves a disk from which the starter
-// picks a version that works; what is not as it should be is said, and the packaged version runs.
-import { accessSync, constants, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+// (packaging/unix/start, packaging/windows/service/versions.c) reads and counts; this file lays down, proves and tidies. Each step leaves
+// a disk from which the starter picks a version that works; what is not as it should be is said, and the packaged version runs.
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AgentFault } from "./fault.ts";
-import { MAX_VERSION_TEXT_BYTES } from "./limits.ts";
-import { replaceFile, syncFolder, syncTree } from "./replace-file.ts";
+import { MAX_VERSION_TEXT_BYTES, REMOVE_RETRIES } from "./limits.ts";
+import { moveFolder, replaceFile, syncFolder, syncTree } from "./replace-file.ts";
+import { whyNoStart } from "./starter.ts";
 import { isNewer, isRelease, RELEASE } from "./version.ts";
 
 export type Versions = {
@@ -54,17 +55,8 @@ export function versionsOf(
 
 /** Whether this agent can replace itself, or why not: it needs a starter that falls back, and a folder that takes files. */
 export function canUpdate(versions: Versions): { readonly can: true } | { readonly can: false; readonly why: string } {
-  const { program, platform } = versions;
-  if (platform === "win32") return { can: false, why: "on Windows the agent is updated by its installer" };
-  try {
-    accessSync(join(program, "start"), constants.X_OK);
-    accessSync(join(program, "version"), constants.R_OK);
-    accessSync(program, constants.W_OK);
-  } catch {
-    return { can: false, why: `${program} is no installed agent with a starter, or cannot be written` };
-  }
-  const strange = strangersIn(versions)[0];
-  return strange === undefined ? { can: true } : { can: false, why: strange };
+  const why = whyNoStart(versions.program, versions.platform) ?? strangersIn(versions)[0];
+  return why === undefined ? { can: true } : { can: false, why };
 }
 
 /** An empty folder to unpack a version into; what lay there is gone. `beginTrial` gives it its place. */
@@ -91,10 +83,9 @@ export function beginTrial(
   const incoming = join(folder, `${version}.new`);
   syncTree(incoming, platform);
   observe("synced");
-  rmSync(place, { recursive: true, force: true });
+  rmSync(place, { recursive: true, force: true, maxRetries: REMOVE_RETRIES });
   observe("old removed");
-  renameSync(incoming, place);
-  syncFolder(folder, platform);
+  moveFolder(incoming, place, { platform });
   observe("placed");
   put(versions, "asked", `${version} ${job}`);
   remove(versions, "failed");
@@ -235,7 +226,7 @@ function remove({ folder, platform, observe }: Versions, name: string): void {
   observe(`${name} removed`);
 }
 
-/** What others than the owner of PROGRAM could have put there or could change, in words. On Windows no access list is read. */
+/** What others than the owner of PROGRAM could have put there or could change, in words. On Windows no access list is read: the starter does. */
 function strangersIn({ program, folder, platform }: Versions): readonly string[] {
   if (platform === "win32") return [];
   const owner = lstatSync(program, { throwIfNoEntry: false })?.uid;

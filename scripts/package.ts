@@ -39,7 +39,7 @@ const PARTS: Readonly<Record<string, Maker>> = {
     return made;
   },
   windows: async (settings) => await makeMsi({ ...settings, ...signedBy(SIGNERS.windows) }),
-  updates: makeUpdates,
+  updates: async (settings) => await makeUpdates({ ...settings, ...signedBy(SIGNERS.windows) }),
   programs: async (settings) => await makeOneFiles({ ...settings, signers: SIGNERS }),
 };
 

@@ -1,10 +1,19 @@
 // Which version of the agent runs, which is packaged, and what became of the last update.
+import { whyNoStart } from "../starter.ts";
 import { isNewer } from "../version.ts";
 import { seeVersions, type Versions } from "../versions.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
+/** Where the starter says what it does, and how one sees who may write. */
+const PLACES: Partial<Record<NodeJS.Platform, { readonly record: string; readonly list: string }>> = {
+  win32: { record: "the Event Log, source Keybound,", list: "icacls PROGRAM\\versions /t" },
+  darwin: { record: "/var/log/keybound-agent.log", list: "ls -lR PROGRAM/versions" },
+};
+const ON_LINUX = { record: "journalctl -u keybound-agent", list: "ls -lR PROGRAM/versions" };
+
 export function versionFindings(versions: Versions): readonly Finding[] {
-  const { running } = versions;
+  const { running, platform } = versions;
+  const { record, list } = PLACES[platform] ?? ON_LINUX;
   const { packaged, current, back, trial, failed, odd } = seeVersions(versions);
   if (packaged === undefined)
     return [ok("version", `${running}, not installed with a starter: it is not updated by a job`)];
@@ -16,7 +25,7 @@ export function versionFindings(versions: Versions): readonly Finding[] {
           warning(
             "version",
             `${current} proved itself and is not what is started`,
-            "journalctl -u keybound-agent says why; a new update replaces it",
+            `${record} says why; a new update replaces it`,
           ),
         ]
       : []),
@@ -35,11 +44,17 @@ export function versionFindings(versions: Versions): readonly Finding[] {
           warning(
             "version",
             `${failed.version} failed after ${failed.tries} tries; the version before it goes on`,
-            "journalctl -u keybound-agent says how it ended; an update to a version that works ends this warning",
+            `${record} says how it ended; an update to a version that works ends this warning`,
           ),
         ]),
-    ...odd.map((says) =>
-      warning("version", says, "ls -lR PROGRAM/versions; remove it, and the packaged version goes on"),
+    ...[...odd, ...unseen(versions)].map((says) =>
+      warning("version", says, `${list}; remove it, and the packaged version goes on`),
     ),
   ];
+}
+
+/** What the starter alone can see. */
+function unseen({ program, platform }: Versions): readonly string[] {
+  const why = platform === "win32" ? whyNoStart(program, platform) : undefined;
+  return why === undefined ? [] : [why];
 }

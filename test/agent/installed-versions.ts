@@ -1,22 +1,24 @@
 // An installed agent with versions beside it, started by the real starter: each "node" here says which version it is and does as told.
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { type Versions, versionsOf } from "../../agent/versions.ts";
 import { folder } from "./bound.ts";
+import { type Conduct, PACKAGED } from "./version-cases.ts";
 
 const STARTER = join(import.meta.dirname, "../../packaging/unix/start");
-export const PACKAGED = "0.1.0";
-
-/** What a version does when it is asked to prove itself: `proves` writes what agent/versions.ts writes, in one go. */
-export type Conduct = "proves" | "exits" | "spins" | "kills itself";
-
-const PROVING: Readonly<Record<Conduct, string>> = {
+/** What is done by it where it is asked to prove itself; one that is damaged is not asked. */
+const PROVING: Partial<Record<Conduct, string>> = {
   proves:
     'mv "$versions/trial" "$versions/current.new"; echo "$mine" > "$versions/current"; rm "$versions/current.new"; exit 0',
   exits: "exit 1",
   spins: "while :; do :; done",
   "kills itself": "kill -9 $$",
+};
+
+const NAMING: Partial<Record<Conduct, string>> = {
+  "does not say its name": "exit 139",
+  "hangs when asked for its name": "while :; do :; done",
 };
 
 export class InstalledVersions {
@@ -76,13 +78,15 @@ export class InstalledVersions {
 versions=${this.versions}
 mine=${version}
 case "$*" in
-  *--version*) echo "keybound-agent $mine" ;;
-  *--prove*) ${PROVING[conduct]} ;;
+  *--version*) ${NAMING[conduct] ?? 'echo "keybound-agent $mine"'} ;;
+  *--prove*) ${PROVING[conduct] ?? "exit 1"} ;;
   *) echo "$mine" ;;
 esac
 `;
     writeFileSync(join(into, "node"), script, { mode: 0o755 });
     chmodSync(join(into, "node"), 0o755);
     writeFileSync(join(into, "keybound-agent.cjs"), "");
+    if (conduct === "has no node") rmSync(join(into, "node"));
+    if (conduct === "has no bundle") rmSync(join(into, "keybound-agent.cjs"));
   }
 }

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { versionFindings } from "../../agent/doctor/version-findings.ts";
 import { isNewer, isRelease } from "../../agent/version.ts";
 import {
   beginTrial,
@@ -16,7 +17,8 @@ import {
   trialOf,
   type Versions,
 } from "../../agent/versions.ts";
-import { InstalledVersions, PACKAGED } from "./installed-versions.ts";
+import { InstalledVersions } from "./installed-versions.ts";
+import { PACKAGED } from "./version-cases.ts";
 
 const SH = ["sh"];
 class Cut extends Error {}
@@ -123,12 +125,42 @@ describe("this process", () => {
     expect(() => refuseOnTrial(on.seenBy(PACKAGED))).toThrow(expect.objectContaining({ code: "update-on-trial" }));
   });
 
-  it("can update itself only where a starter is, and on no Windows", () => {
+  it("can update itself only where a starter is", () => {
     const on = new InstalledVersions();
     expect(canUpdate(on.seenBy(PACKAGED))).toEqual({ can: true });
-    expect(canUpdate({ ...on.seenBy(PACKAGED), platform: "win32" })).toMatchObject({ can: false });
     chmodSync(join(on.program, "start"), 0o644);
     expect(canUpdate(on.seenBy(PACKAGED))).toMatchObject({ can: false });
+  });
+});
+
+/** What the service host beside the program does when it is asked; the real one is asked in test/windows/update.wine.ts. */
+function asking(host: string | undefined) {
+  const on = new InstalledVersions();
+  const words = '[ "$*" = check-versions ] || exit 9';
+  if (host !== undefined)
+    writeFileSync(join(on.program, "keybound-service.exe"), `#!/bin/sh\n${words}\n${host}\n`, { mode: 0o755 });
+  return { ...on.seenBy(PACKAGED), platform: "win32" as const };
+}
+
+describe("on Windows this process", () => {
+  it("can update itself where the service host would use what comes", () => {
+    expect(canUpdate(asking("exit 0"))).toEqual({ can: true });
+  });
+
+  it.each([
+    ["there is none", undefined],
+    ["it is one that does not choose", "echo usage; exit 2"],
+    ["it says nothing", "exit 1"],
+  ])("has no starter where %s", (_what, host) => {
+    expect(canUpdate(asking(host))).toEqual({ can: false, why: expect.stringContaining("no installed agent") });
+  });
+
+  it("cannot where the host would not, and the doctor shows why", () => {
+    const versions = asking("echo 'C:/versions/0.2.0 is a link'; exit 1");
+    expect(canUpdate(versions)).toEqual({ can: false, why: "C:/versions/0.2.0 is a link" });
+    expect(versionFindings(versions)).toContainEqual(
+      expect.objectContaining({ level: "warning", says: "C:/versions/0.2.0 is a link" }),
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "esbuild";
+import type { Platform } from "../../protocol/platform.ts";
 import type { Signer } from "../../protocol/signature.ts";
 import { signRelease } from "../../protocol/release.ts";
 import { bundleProgram } from "../../scripts/build.ts";
@@ -10,6 +11,7 @@ import { makeUpdates } from "../../scripts/package/update.ts";
 import { releaseKeysPlugin } from "../../scripts/pinned-keys.ts";
 import { releaseFiles } from "../../scripts/release/files.ts";
 import { raw } from "../cast/person.ts";
+import { type Changes, changesPlugin } from "../system/agent-variant.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NUMBERS = /const \[MAJOR, MINOR, PATCH\] = \[\d+, \d+, \d+\];/;
@@ -32,10 +34,16 @@ function versionPlugin(version: string): Plugin {
 }
 
 /** Bundles as the build makes them, of this version and with these keys pinned. */
-export function bundler(folder: string, version: string, keys: readonly Signer[]): typeof bundleProgram {
+export function bundler(
+  folder: string,
+  version: string,
+  keys: readonly Signer[],
+  changes: Changes = {},
+): typeof bundleProgram {
   const file = join(folder, `keys-${version}.json`);
   writeFileSync(file, JSON.stringify(keys.map(raw)));
-  return (entry, outfile) => bundleProgram(entry, outfile, [releaseKeysPlugin(file), versionPlugin(version)]);
+  const plugins = [releaseKeysPlugin(file), versionPlugin(version), changesPlugin(changes)];
+  return (entry, outfile) => bundleProgram(entry, outfile, plugins);
 }
 
 /** An agent as the packages lay it down, with the starter as it ships. */
@@ -58,17 +66,23 @@ function linkOrCopy(from: string, to: string): void {
   }
 }
 
-/** A release folder with the update of this version for linux-x64, with the Node that ships, signed. */
+/** A release folder with the update of this version, with the Node that ships, signed. */
 export async function release(
   folder: string,
   {
     version,
     bundle,
     signers,
-  }: { readonly version: string; readonly bundle: typeof bundleProgram; readonly signers: readonly Signer[] },
+    platform = "linux-x64",
+  }: {
+    readonly version: string;
+    readonly bundle: typeof bundleProgram;
+    readonly signers: readonly Signer[];
+    readonly platform?: Platform;
+  },
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  await makeUpdates({ version, epochS: 1_700_000_000, folder, platforms: ["linux-x64"], bundle });
+  await makeUpdates({ version, epochS: 1_700_000_000, folder, platforms: [platform], bundle });
   const sum = (name: string) =>
     createHash("sha256")
       .update(readFileSync(join(folder, name)))

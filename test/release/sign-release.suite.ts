@@ -34,6 +34,7 @@ const NAMES = [
   `keybound-agent-${version}-linux-arm64.update`,
   `keybound-${version}-linux-x64`,
   `keybound-relay-${version}-windows-x64.exe`,
+  `keybound-agent-${version}-windows-x64.update`,
 ];
 
 beforeAll(() => needTools({ gpg: "gpg", minisign: "minisign", openssl: "openssl" }), 300_000);
@@ -116,6 +117,7 @@ describe("a release folder", () => {
       [NAMES[6] ?? ""]: "update linux-arm64",
       [NAMES[7] ?? ""]: "program linux-x64",
       [NAMES[8] ?? ""]: "program windows-x64",
+      [NAMES[9] ?? ""]: "update windows-x64",
     });
     for (const { name, sha256, bytes } of release.files) {
       const content = readFileSync(join(folder, name));

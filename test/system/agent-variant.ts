@@ -1,13 +1,13 @@
 // The real agent with a few lines of its sources changed, as a version that an update brings: a good one, and bad ones of each kind.
 import { readFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "../..");
 const ENTRIES = { "keybound-agent": "agent/main.ts", "keybound-agent-inventory": "agent/inventory-main.ts" };
 
 /** What is replaced in which file. Each text must be there. */
-type Changes = Readonly<Record<string, readonly (readonly [from: string, to: string])[]>>;
+export type Changes = Readonly<Record<string, readonly (readonly [from: string, to: string])[]>>;
 
 const NUMBER: Changes = { "version.ts": [["[0, 1, 0]", "[0, 2, 0]"]] };
 const MORE_TABLES: Changes = {
@@ -51,18 +51,20 @@ export async function bundleVariant(variant: Changes, folder: string): Promise<v
       entryPoints: [entry],
       outfile: join(folder, `${name}.cjs`),
       logLevel: "warning",
-      plugins: [
-        {
-          name: "changes",
-          setup: (building) => {
-            building.onLoad({ filter: /[/\\]agent[/\\][\w-]+\.ts$/ }, ({ path }) => ({
-              loader: "ts",
-              contents: changed(readFileSync(path, "utf8"), changes[path.replace(/^.*[/\\]/, "")] ?? []),
-            }));
-          },
-        },
-      ],
+      plugins: [changesPlugin(changes)],
     });
+}
+
+export function changesPlugin(changes: Changes): Plugin {
+  return {
+    name: "changes",
+    setup: (building) => {
+      building.onLoad({ filter: /[/\\]agent[/\\][\w-]+\.ts$/ }, ({ path }) => ({
+        loader: "ts",
+        contents: changed(readFileSync(path, "utf8"), changes[path.replace(/^.*[/\\]/, "")] ?? []),
+      }));
+    },
+  };
 }
 
 function changed(source: string, changes: readonly (readonly [string, string])[]): string {

@@ -148,6 +148,8 @@ describe("the installer's tables", () => {
     expect(Object.fromEntries(actions.map(({ Action, Type }) => [Action, Number(Type)]))).toEqual({
       Bind: ours,
       BindBeside: ours,
+      DropVersions: ours | MAY_FAIL,
+      GoBack: ours,
       Leave: ours | MAY_FAIL,
       OverwriteNewer: SETS_PROPERTY,
       Purge: ours,
@@ -190,8 +192,8 @@ describe("the installer's tables", () => {
     const order = new Map(rows(older, "InstallExecuteSequence").map((row) => [row["Action"], Number(row["Sequence"])]));
     const wanted = [
       ["InstallInitialize", "RemoveExistingProducts", "StopServices", "Stop", "Leave", "DeleteServices"],
-      ["Purge", "RemoveFiles"],
-      ["InstallFiles", "InstallServices", "Settle", "Bind", "BindBeside", "StartServices", "InstallFinalize"],
+      ["DropVersions", "Purge", "RemoveFiles"],
+      ["InstallFiles", "InstallServices", "GoBack", "Settle", "Bind", "BindBeside", "StartServices", "InstallFinalize"],
     ].flat();
     const at = wanted.map((action) => order.get(action) ?? NaN);
     expect(at).toEqual(at.toSorted((a, b) => a - b));
@@ -200,6 +202,16 @@ describe("the installer's tables", () => {
   it("leave whenever all is removed, and never in an upgrade", () => {
     const leave = rows(older, "InstallExecuteSequence").find(({ Action }) => Action === "Leave");
     expect(leave?.["Condition"]).toBe('REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE');
+  });
+
+  it("drop what came by updates when all is removed, never in an upgrade, and where one goes back", () => {
+    const conditions = new Map(
+      rows(older, "InstallExecuteSequence").map(({ Action, Condition }) => [Action, Condition]),
+    );
+    expect([conditions.get("DropVersions"), conditions.get("GoBack")]).toEqual([
+      'REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE',
+      'DOWNGRADE="1" AND NOT (REMOVE="ALL")',
+    ]);
   });
 
   it("purge only when that was asked for, and never in an upgrade", () => {

@@ -12,6 +12,9 @@ $Programs = Join-Path $env:ProgramFiles 'Keybound'
 $Data = Join-Path $env:ProgramData 'Keybound'
 $State = Join-Path $Data 'state'
 $Record = Join-Path $Data 'install.log'
+$Service = Join-Path $Programs 'keybound-service.exe'
+$Versions = Join-Path $Programs 'versions'
+$Bad = Join-Path $Versions '0.0.9'
 
 function Test-That([string]$What, [scriptblock]$IsSo) {
   if (& $IsSo) { Write-Host "ok      $What" }
@@ -62,6 +65,11 @@ function Test-NobodyWrites([string]$Path) {
     if ($isOther -and ($rule.AccessControlType -eq 'Allow') -and (($rule.FileSystemRights -band $writing) -ne 0)) { return $false }
   }
   return $true
+}
+
+function Test-VersionsUsed {
+  & $Service 'check-versions' | Out-Null
+  return $LASTEXITCODE -eq 0
 }
 
 function Get-Owner {
@@ -145,6 +153,35 @@ Remove-Item (Join-Path $Programs 'keybound-agent-inventory.cjs')
 Test-That 'a repair works' { (Invoke-Msi @('/fa', ('"{0}"' -f (Join-Path $Folder 'newer.msi')), '/qn')) -eq 0 }
 Test-That 'and brings back what was gone' { Test-Path (Join-Path $Programs 'keybound-agent-inventory.cjs') }
 Test-That 'and the service' { Wait-Until { Test-Running } }
+
+# Versions that come by updates: who may write there, and one that does not start.
+Stop-Service KeyboundAgent
+New-Item -ItemType Directory $Bad | Out-Null
+Copy-Item (Join-Path $Programs 'node.exe'), (Join-Path $Programs 'keybound-job-launcher.exe') $Bad
+Set-Content (Join-Path $Bad 'keybound-agent.cjs') 'process.exit(3)'
+Set-Content (Join-Path $Versions 'trial') '0.0.9 0'
+# As the service makes them, whose files are the administrators'.
+& icacls.exe $Versions /setowner '*S-1-5-32-544' /t /q | Out-Null
+Test-That 'a version below the programs is used' { Test-VersionsUsed }
+& icacls.exe $Bad /grant '*S-1-5-32-545:(M)' /q | Out-Null
+Test-That 'one that users can write is not' { -not (Test-VersionsUsed) }
+& icacls.exe $Bad /remove:g '*S-1-5-32-545' /q | Out-Null
+& cmd.exe /c mklink /j "$Versions\0.0.8" "$env:SystemRoot\Temp" | Out-Null
+Test-That 'one that leads elsewhere is not' { -not (Test-VersionsUsed) }
+& cmd.exe /c rmdir "$Versions\0.0.8"
+Test-That 'and without these it is again' { Test-VersionsUsed }
+Start-Service KeyboundAgent
+Test-That 'a version that does not start is given up after three tries' {
+  Wait-Until { (Test-Path (Join-Path $Versions 'failed')) -and ((Get-Content (Join-Path $Versions 'failed')) -eq '0.0.9 3') }
+}
+Test-That 'and the packaged one runs' { (Wait-Until { Test-Running }) -and -not (Test-Path (Join-Path $Versions 'trial')) }
+Test-That 'and the Event Log says so' {
+  Wait-Until {
+    $entries = @(Get-WinEvent -FilterHashtable @{ LogName = 'Application'; ProviderName = 'Keybound' } -ErrorAction SilentlyContinue)
+    @($entries | Where-Object { $_.Message -match 'version 0\.0\.9 failed' }).Count -gt 0
+  }
+}
+Test-That 'a person''s command runs the agent' { ((& $Service 'agent' '--version') -join '') -match '^keybound-agent ' }
 
 Test-That 'nothing so far has left' { -not ((Get-Content $Record -Raw) -match 'keybound-agent leave') }
 Test-That 'an uninstall works' { (Uninstall 'newer.msi' @()) -eq 0 }

@@ -1,4 +1,4 @@
-// Starts a program of ours beside us: with an environment that takes no orders, three handles, and in a Job Object.
+// Starts a program of ours: with an environment that takes no orders, three handles, and in a Job Object.
 #include "service.h"
 #include <knownfolders.h>
 #include <shlobj.h>
@@ -69,63 +69,80 @@ static HANDLE make_job(void) {
   return NULL;
 }
 
-static LPPROC_THREAD_ATTRIBUTE_LIST only_handles(HANDLE *handles, DWORD count) {
+// The job that it is born into, so that nothing of it is left where we die meanwhile; and these handles alone, where there are any.
+static LPPROC_THREAD_ATTRIBUTE_LIST attributes(HANDLE *job, HANDLE *handles, DWORD count) {
   SIZE_T size = 0;
-  InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+  InitializeProcThreadAttributeList(NULL, 2, 0, &size);
   LPPROC_THREAD_ATTRIBUTE_LIST list = HeapAlloc(GetProcessHeap(), 0, size);
-  if (list == NULL || !InitializeProcThreadAttributeList(list, 1, 0, &size) ||
-      !UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles, count * sizeof(HANDLE), NULL, NULL))
+  if (list == NULL || !InitializeProcThreadAttributeList(list, 2, 0, &size) ||
+      !UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, job, sizeof *job, NULL, NULL))
     return NULL;
-  return list;
+  if (count == 0 || UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles, count * sizeof(HANDLE), NULL, NULL))
+    return list;
+  return NULL;
 }
 
-static BOOL create(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, PROCESS_INFORMATION *made) {
-  STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES}};
-  HANDLE handles[2] = {input, output};
+// The handles that a program is to have, each once, and all inheritable.
+static DWORD inherited(const Streams *streams, HANDLE handles[3]) {
+  const HANDLE all[] = {streams->input, streams->output, streams->errors};
+  DWORD count = 0;
+  for (int i = 0; i < 3; i++) {
+    DWORD at = 0;
+    while (at < count && handles[at] != all[i]) at++;
+    if (at == count) handles[count++] = all[i];
+    if (!SetHandleInformation(all[i], HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) return 0;
+  }
+  return count;
+}
+
+// Without streams it has those of whoever started us, the console, and the folder where that person is.
+static BOOL create(const WCHAR *program, WCHAR *line, const Streams *streams, HANDLE *job, PROCESS_INFORMATION *made) {
+  STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start}};
+  DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT, count = 0;
+  HANDLE handles[3];
+  if (streams != NULL) {
+    count = inherited(streams, handles);
+    if (count == 0) return FALSE;
+    start.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+    start.StartupInfo.hStdInput = streams->input;
+    start.StartupInfo.hStdOutput = streams->output;
+    start.StartupInfo.hStdError = streams->errors;
+    flags |= CREATE_NO_WINDOW;
+  }
   WCHAR *block = environment();
-  if (block == NULL || !SetHandleInformation(input, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) ||
-      !SetHandleInformation(output, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
-    return FALSE;
-  start.StartupInfo.hStdInput = input;
-  start.StartupInfo.hStdOutput = start.StartupInfo.hStdError = output;
-  start.lpAttributeList = only_handles(handles, input == output ? 1 : 2);
-  BOOL is_made = start.lpAttributeList != NULL &&
-                 CreateProcessW(program, line, NULL, NULL, TRUE,
-                                CREATE_SUSPENDED | CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT,
-                                block, programs_folder(), &start.StartupInfo, made);
+  start.lpAttributeList = attributes(job, handles, count);
+  BOOL is_made = block != NULL && start.lpAttributeList != NULL &&
+                 CreateProcessW(program, line, NULL, NULL, TRUE, flags, block, streams == NULL ? NULL : programs_folder(),
+                                &start.StartupInfo, made);
   DWORD code = GetLastError();
-  HeapFree(GetProcessHeap(), 0, block);
-  HeapFree(GetProcessHeap(), 0, start.lpAttributeList);
+  if (block != NULL) HeapFree(GetProcessHeap(), 0, block);
+  if (start.lpAttributeList != NULL) HeapFree(GetProcessHeap(), 0, start.lpAttributeList);
   SetLastError(code);
   return is_made;
 }
 
-BOOL start_program(const WCHAR *program, WCHAR *line, HANDLE input, HANDLE output, Child *child) {
+BOOL start_program(const WCHAR *program, WCHAR *line, const Streams *streams, Child *child) {
   PROCESS_INFORMATION made;
   child->job = make_job();
   if (child->job == NULL) return FALSE;
-  if (!create(program, line, input, output, &made)) {
+  if (!create(program, line, streams, &child->job, &made)) {
+    DWORD code = GetLastError();
     CloseHandle(child->job);
+    SetLastError(code);
     return FALSE;
   }
   child->process = made.hProcess;
-  BOOL is_held = AssignProcessToJobObject(child->job, made.hProcess) && ResumeThread(made.hThread) != (DWORD)-1;
-  DWORD code = GetLastError();
   CloseHandle(made.hThread);
-  if (is_held) return TRUE;
-  TerminateProcess(made.hProcess, 1);
-  end_child(child);
-  SetLastError(code);
-  return FALSE;
+  return TRUE;
 }
 
-BOOL start_agent(const WCHAR *words, HANDLE input, HANDLE output, Child *child) {
+BOOL start_agent(const WCHAR *folder, const WCHAR *words, const Streams *streams, Child *child) {
   static WCHAR program[MAX_PATH_CHARS], line[MAX_PATH_CHARS];
-  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", programs_folder());
+  swprintf(program, MAX_PATH_CHARS, L"%ls\\node.exe", folder);
   /* Flags of Node: scripts/package/agent-flags.ts says why. */
   const WCHAR *form = L"\"%ls\" --disable-warning=ExperimentalWarning --max-semi-space-size=1 \"%ls\\keybound-agent.cjs\" %ls";
-  int length = swprintf(line, MAX_PATH_CHARS, form, program, programs_folder(), words);
-  if (length > 0) return start_program(program, line, input, output, child);
+  int length = swprintf(line, MAX_PATH_CHARS, form, program, folder, words);
+  if (length > 0) return start_program(program, line, streams, child);
   SetLastError(ERROR_FILENAME_EXCED_RANGE);
   return FALSE;
 }

@@ -4,12 +4,17 @@
 // ends with us. To stop the agent we close its standard input, which it watches: Windows has no signal for a program without a
 // console. What it may still do then is end its jobs and send their receipts; if that takes too long it is killed.
 //
+// Which version of the agent that is, is chosen anew at each start (versions.c).
+//
 //   keybound-service                         run as the service; only Windows can start it so
+//   keybound-service agent WORD...           run the agent, in the version that has proved itself
+//   keybound-service check-versions          whether versions that come by updates are used here, or what keeps them from it
 //   keybound-service settle                  what the installer cannot say of the service, and the state folder
 //   keybound-service bind FILE PIN REBIND    bind the device; an empty word stands for none
 //   keybound-service bind-if-there FILE PIN REBIND   the same, and nothing where there is no such file
 //   keybound-service stop                    stop the service, and wait until it is gone
 //   keybound-service leave                   end the binding of an agent that has been stopped, and tell its owner
+//   keybound-service drop-versions           remove the versions that came by updates, of an agent that has been stopped
 //   keybound-service purge                   remove the state of an agent that has been stopped
 #include "service.h"
 #include <stdio.h>
@@ -18,7 +23,6 @@ enum {
   // 5 s for jobs to tidy up, 2 s to die, 3 s to send receipts (agent/limits.ts), and as much again.
   STOP_MS = 25 * 1000,
   STOP_LOOK_MS = 500,
-  LAST_LINES_MS = 2000,
   FIRST_PAUSE_MS = 1000,
   LONGEST_PAUSE_MS = 5 * 60 * 1000,
   // An agent that has run this long was well; its next end is a first one.
@@ -27,12 +31,8 @@ enum {
 
 static SERVICE_STATUS_HANDLE service;
 static HANDLE stopping;
-// What is held of a running agent: our end of its input, which nobody else has, so that closing it is heard; and who reads it.
-typedef struct {
-  Child child;
-  HANDLE input;
-  HANDLE reader;
-} Agent;
+
+typedef enum { ENDED_WITH_US, ENDED_IN_ORDER, FAILED } End;
 
 static void say_state(DWORD state, DWORD checkpoint) {
   SERVICE_STATUS status = {
@@ -55,34 +55,7 @@ static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context) {
   return NO_ERROR;
 }
 
-static BOOL start(Agent *agent) {
-  HANDLE their_input = NULL, their_output = NULL, output = NULL;
-  WCHAR words[MAX_PATH_CHARS];
-  *agent = (Agent){0};
-  swprintf(words, MAX_PATH_CHARS, L"run --until-input-ends --state \"%ls\\state\"", data_folder());
-  BOOL is_started = CreatePipe(&their_input, &agent->input, NULL, 0) && CreatePipe(&output, &their_output, NULL, 0) &&
-                    start_agent(words, their_input, their_output, &agent->child);
-  DWORD code = GetLastError();
-  if (their_input != NULL) CloseHandle(their_input);
-  if (their_output != NULL) CloseHandle(their_output);
-  if (is_started) agent->reader = CreateThread(NULL, 0, log_lines, output, 0, NULL);
-  // Without a reader the agent fails to write, and ends.
-  if (agent->reader == NULL && output != NULL) CloseHandle(output);
-  if (!is_started && agent->input != NULL) CloseHandle(agent->input);
-  SetLastError(code);
-  return is_started;
-}
-
-// Its last lines are read as well, unless somebody that it left behind holds its output open.
-static void end(Agent *agent) {
-  end_child(&agent->child);
-  if (agent->input != NULL) CloseHandle(agent->input);
-  if (agent->reader == NULL) return;
-  WaitForSingleObject(agent->reader, LAST_LINES_MS);
-  CloseHandle(agent->reader);
-}
-
-static void stop_agent(Agent *agent) {
+static void stop_agent(LoggedAgent *agent) {
   CloseHandle(agent->input);
   agent->input = NULL;
   DWORD waited = 0, checkpoint = 2;
@@ -91,34 +64,41 @@ static void stop_agent(Agent *agent) {
     say_state(SERVICE_STOP_PENDING, checkpoint++);
   }
   if (waited >= STOP_MS) log_words(EVENTLOG_WARNING_TYPE, L"the agent did not stop within %d ms and is killed", STOP_MS);
-  end(agent);
+  end_logged(agent);
 }
 
-// FALSE when we were asked to stop.
-static BOOL run_once(void) {
-  Agent agent;
-  if (!start(&agent)) {
+// An end in order that we did not ask for is the agent's own: another version is to be started.
+static End end_of(LoggedAgent *agent) {
+  DWORD code = 0;
+  GetExitCodeProcess(agent->child.process, &code);
+  end_logged(agent);
+  if (code == 0) log_words(EVENTLOG_INFORMATION_TYPE, L"the agent ended in order, and will be started again");
+  else log_words(EVENTLOG_ERROR_TYPE, L"the agent ended by itself with exit code %lu, and will be started again", code);
+  return code == 0 ? ENDED_IN_ORDER : FAILED;
+}
+
+static End serve(const WCHAR *folder) {
+  static WCHAR words[MAX_PATH_CHARS];
+  LoggedAgent agent;
+  swprintf(words, MAX_PATH_CHARS, L"run --until-input-ends --state \"%ls\\state\"", data_folder());
+  if (!start_logged(&agent, folder, words, TRUE)) {
     log_words(EVENTLOG_ERROR_TYPE, L"the agent could not be started: error %lu of Windows", GetLastError());
-    return TRUE;
+    return FAILED;
   }
   HANDLE either[] = {stopping, agent.child.process};
-  if (WaitForMultipleObjects(2, either, FALSE, INFINITE) == WAIT_OBJECT_0) {
-    stop_agent(&agent);
-    return FALSE;
-  }
-  DWORD code = 0;
-  GetExitCodeProcess(agent.child.process, &code);
-  end(&agent);
-  log_words(EVENTLOG_ERROR_TYPE, L"the agent ended by itself with exit code %lu, and will be started again", code);
-  return TRUE;
+  if (WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0) return end_of(&agent);
+  stop_agent(&agent);
+  return ENDED_WITH_US;
 }
 
 static void supervise(void) {
+  static WCHAR folder[MAX_PATH_CHARS];
   DWORD pause = FIRST_PAUSE_MS;
-  for (;;) {
+  while (choose_to_serve(folder, stopping)) {
     ULONGLONG began = GetTickCount64();
-    if (!run_once()) return;
-    if (GetTickCount64() - began >= STEADY_MS) pause = FIRST_PAUSE_MS;
+    End end = serve(folder);
+    if (end == ENDED_WITH_US) return;
+    if (end == ENDED_IN_ORDER || GetTickCount64() - began >= STEADY_MS) pause = FIRST_PAUSE_MS;
     if (WaitForSingleObject(stopping, pause) == WAIT_OBJECT_0) return;
     pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2;
   }
@@ -139,7 +119,10 @@ static void WINAPI service_main(DWORD count, WCHAR **words) {
 int wmain(int count, WCHAR **words) {
   // Nothing is loaded from where we are started, or from the search path.
   SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+  if (count >= 2 && wcscmp(words[1], L"agent") == 0) return run_for_person();
+  if (count == 2 && wcscmp(words[1], L"check-versions") == 0) return check_versions();
   if (count == 2 && wcscmp(words[1], L"settle") == 0) return settle();
+  if (count == 2 && wcscmp(words[1], L"drop-versions") == 0) return drop_versions();
   if (count == 2 && wcscmp(words[1], L"purge") == 0) return purge();
   if (count == 2 && wcscmp(words[1], L"stop") == 0) return stop();
   if (count == 2 && wcscmp(words[1], L"leave") == 0) return leave();

@@ -61,7 +61,7 @@ static int settle_folder(void) {
   HANDLE nothing = open_nothing();
   swprintf(program, MAX_PATH_CHARS, L"%ls\\keybound-job-launcher.exe", programs_folder());
   swprintf(line, MAX_PATH_CHARS, L"\"%ls\" private \"%ls\\state\"", program, data_folder());
-  if (nothing == NULL || !start_program(program, line, nothing, nothing, &child))
+  if (nothing == NULL || !start_program(program, line, &(Streams){nothing, nothing, nothing}, &child))
     return fail(L"keybound-job-launcher.exe could not be started", GetLastError());
   int code = ended(&child, FOLDER_MS);
   CloseHandle(nothing);
@@ -98,9 +98,12 @@ static BOOL is_plain(const WCHAR *word) {
 }
 
 static int run_agent(const WCHAR *words, HANDLE record, DWORD patience_ms) {
+  static WCHAR folder[MAX_PATH_CHARS];
   Child child;
   HANDLE nothing = open_nothing();
-  if (nothing == NULL || !start_agent(words, nothing, record, &child)) return fail(L"the agent could not be started", GetLastError());
+  choose_version(folder);
+  if (nothing == NULL || !start_agent(folder, words, &(Streams){nothing, record, record}, &child))
+    return fail(L"the agent could not be started", GetLastError());
   int code = ended(&child, patience_ms);
   CloseHandle(nothing);
   return code;
@@ -154,39 +157,18 @@ int leave(void) {
   return code;
 }
 
-static BOOL remove_all(const WCHAR *folder);
-
-// A link is removed, not followed.
-static BOOL remove_entry(const WCHAR *path, DWORD kind) {
-  if (kind & FILE_ATTRIBUTE_READONLY) SetFileAttributesW(path, kind & ~(DWORD)FILE_ATTRIBUTE_READONLY);
-  if (!(kind & FILE_ATTRIBUTE_DIRECTORY)) return DeleteFileW(path);
-  return kind & FILE_ATTRIBUTE_REPARSE_POINT ? RemoveDirectoryW(path) : remove_all(path);
-}
-
-static BOOL remove_all(const WCHAR *folder) {
-  BOOL is_removed = TRUE;
-  WIN32_FIND_DATAW entry;
-  WCHAR *path = HeapAlloc(GetProcessHeap(), 0, MAX_PATH_CHARS * sizeof(WCHAR));
-  if (path == NULL) return FALSE;
-  swprintf(path, MAX_PATH_CHARS, L"%ls\\*", folder);
-  HANDLE search = FindFirstFileW(path, &entry);
-  BOOL has_next = search != INVALID_HANDLE_VALUE;
-  for (; has_next; has_next = FindNextFileW(search, &entry)) {
-    if (wcscmp(entry.cFileName, L".") == 0 || wcscmp(entry.cFileName, L"..") == 0) continue;
-    swprintf(path, MAX_PATH_CHARS, L"%ls\\%ls", folder, entry.cFileName);
-    is_removed &= remove_entry(path, entry.dwFileAttributes);
-  }
-  if (search != INVALID_HANDLE_VALUE) FindClose(search);
-  HeapFree(GetProcessHeap(), 0, path);
-  return RemoveDirectoryW(folder) && is_removed;
-}
-
 int stop(void) {
   return stop_service() ? 0 : fail(L"the service could not be stopped", GetLastError());
 }
 
-int purge(void) {
-  DWORD kind = GetFileAttributesW(data_folder());
-  if (kind == INVALID_FILE_ATTRIBUTES || remove_entry(data_folder(), kind)) return 0;
-  return fail(L"not all of the state could be removed", GetLastError());
+static int remove_for_installer(const WCHAR *path, const WCHAR *what) {
+  return remove_tree(path) ? 0 : fail(what, GetLastError());
 }
+
+int drop_versions(void) {
+  static WCHAR path[MAX_PATH_CHARS];
+  swprintf(path, MAX_PATH_CHARS, L"%ls\\versions", programs_folder());
+  return remove_for_installer(path, L"not all versions of updates could be removed");
+}
+
+int purge(void) { return remove_for_installer(data_folder(), L"not all of the state could be removed"); }

@@ -39,8 +39,8 @@ export const MSI_TOOLS = { wixl: "wixl", msibuild: "msitools", ...COMPILER_TOOLS
  */
 const STATEMENTS = [
   "UPDATE `ServiceInstall` SET `ErrorControl`=32769",
-  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, Leave: 1920, Purge: 3400 }),
-  ...sequence({ Settle: 5810, Bind: 5820, BindBeside: 5830 }),
+  ...sequence({ RemoveExistingProducts: 1510, Stop: 1910, Leave: 1920, DropVersions: 3390, Purge: 3400 }),
+  ...sequence({ GoBack: 5805, Settle: 5810, Bind: 5820, BindBeside: 5830 }),
   "UPDATE `CustomAction` SET `Type`=51 WHERE `Action`='OverwriteNewer'",
   insertion("OverwriteNewer", 'DOWNGRADE="1"', 750),
   insertion("ResolveSource", "NOT Installed", 850),
@@ -55,18 +55,21 @@ type Msi = {
   readonly epochS: number;
   /** Puts a publisher's signature on a file, in its place. Called for our programs and then for the installer; without it nothing is signed. */
   readonly sign?: (file: string) => void;
+  readonly bundle?: typeof bundleProgram;
 };
 
 /** A folder with all that is installed; returns the packages that are in it. */
-async function stage(folder: string, { version, epochS, sign }: Msi): Promise<readonly Locked[]> {
+async function stage(
+  folder: string,
+  { version, epochS, sign, bundle = bundleProgram }: Msi,
+): Promise<readonly Locked[]> {
   const brought = mkdtempSync(join(tmpdir(), "keybound-runtime-"));
   const runtime = bringRuntime(RUNTIME, brought);
   copyFileSync(runtime.node, join(folder, "node.exe"));
   const nodesLicence = readFileSync(runtime.licence, "utf8");
   rmSync(brought, { recursive: true });
   const sources: string[] = [];
-  for (const [bundle, entry] of Object.entries(BUNDLES))
-    sources.push(...(await bundleProgram(entry, join(folder, bundle))));
+  for (const [name, entry] of Object.entries(BUNDLES)) sources.push(...(await bundle(entry, join(folder, name))));
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".LEGAL.txt"))) rmSync(join(folder, name));
   const bundled = packagesOf(sources);
   buildLauncher(folder);

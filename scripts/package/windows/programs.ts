@@ -33,8 +33,11 @@ export function buildLauncher(folder: string): boolean {
   return compile([...sourcesIn("packaging/windows"), "-o", join(folder, LAUNCHER), ...libraries]);
 }
 
-/** Compiles the service host into this folder, with the text of its entries in the Event Log. The same otherwise. */
-export function buildServiceHost(folder: string): boolean {
+/**
+ * Compiles the service host into this folder, with the text of its entries in the Event Log. The same otherwise. `waitsMs` are a test's,
+ * in place of those of packaging/windows/service/versions.h.
+ */
+export function buildServiceHost(folder: string, waitsMs: Readonly<Record<string, number>> = {}): boolean {
   if (!hasCompiler()) return false;
   const made = mkdtempSync(join(tmpdir(), "keybound-messages-"));
   try {
@@ -45,7 +48,8 @@ export function buildServiceHost(folder: string): boolean {
     execFileSync(`${TOOLS}-windres`, ["messages.rc", "messages.o"], { cwd: made });
     const libraries = ["-ladvapi32", "-lshell32", "-lole32", "-luuid"];
     const sources = sourcesIn("packaging/windows/service");
-    return compile([`-I${made}`, ...sources, resource, "-o", join(folder, SERVICE), ...libraries]);
+    const waits = Object.entries(waitsMs).map(([name, value]) => `-D${name}=${value}`);
+    return compile([`-I${made}`, ...waits, ...sources, resource, "-o", join(folder, SERVICE), ...libraries]);
   } finally {
     rmSync(made, { recursive: true });
   }
