@@ -5,16 +5,22 @@ import { type DeploymentPackage, readPackage } from "../protocol/deployment.ts";
 import { MAX_PACKAGE_BYTES } from "../protocol/limits.ts";
 import { pinOf } from "../protocol/pin.ts";
 import { Refusal, refuse } from "../protocol/refusal.ts";
-import { bind, type BindOptions, noteRefusedBinding } from "./bind.ts";
+import { bind, type BindOptions, noteRefusedBinding } from "./binding/bind.ts";
 import { AgentFault } from "./fault.ts";
-import { readJournal, verifyJournal } from "./journal.ts";
-import { loadAdmission } from "./key-follower.ts";
-import { touchOwnerMark } from "./owner-mark.ts";
-import { type Environment, keepNetwork, type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
+import { readJournal, verifyJournal } from "./state/journal.ts";
+import { loadAdmission } from "./binding/key-follower.ts";
+import { touchOwnerMark } from "./binding/owner-mark.ts";
+import {
+  type Environment,
+  keepNetwork,
+  type NetworkOptions,
+  networkOf,
+  withSystemProxy,
+} from "./connection/network.ts";
 import { proxyWords } from "../protocol/proxy-choice.ts";
 import type { Paths } from "./paths.ts";
-import { type Status, statusOf, writePublicStatus } from "./public-status.ts";
-import { makeStateFolder, State } from "./state.ts";
+import { type Status, statusOf, writePublicStatus } from "./binding/public-status.ts";
+import { makeStateFolder, State } from "./state/state.ts";
 import { journalWords, statusWords } from "./words.ts";
 
 export type BindCommand = Omit<BindOptions, "state" | "consent"> & {

@@ -1,22 +1,22 @@
 // The daemon: serves the device's owner until it is stopped, and begins again by itself when the owner changes.
 import type { Logger } from "pino";
 import type { Random } from "../protocol/seal.ts";
-import { DeafRelays } from "./deaf-relays.ts";
-import { runFarewellErrand } from "./farewell-errand.ts";
+import { DeafRelays } from "./connection/deaf-relays.ts";
+import { runFarewellErrand } from "./binding/farewell-errand.ts";
 import { AgentFault } from "./fault.ts";
 import type { AgentVersion } from "./version.ts";
-import { append } from "./journal.ts";
+import { append } from "./state/journal.ts";
 import type { Machine } from "./machine.ts";
-import { isOwnMachine, type Owner, readOwner } from "./owner.ts";
-import { watchOwnerMark } from "./owner-mark.ts";
-import { OwnerChanged, OwnerState } from "./owner-state.ts";
-import type { Network } from "./network.ts";
+import { isOwnMachine, type Owner, readOwner } from "./binding/owner.ts";
+import { watchOwnerMark } from "./binding/owner-mark.ts";
+import { OwnerChanged, OwnerState } from "./binding/owner-state.ts";
+import type { Network } from "./connection/network.ts";
 import type { Paths } from "./paths.ts";
-import { writePublicStatus } from "./public-status.ts";
+import { writePublicStatus } from "./binding/public-status.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
-import type { Supervisor } from "./supervisor.ts";
+import type { Supervisor } from "./service/supervisor.ts";
 import { Tenure } from "./tenure.ts";
-import type { State } from "./state.ts";
+import type { State } from "./state/state.ts";
 
 export type DaemonOptions = {
   readonly state: State;

@@ -9,24 +9,24 @@ import { Refusal } from "../protocol/refusal.ts";
 import { besideProgram } from "./beside-program.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
-import { closeWayBack, leaveNoWayBack, openToServe } from "./held-state.ts";
+import { closeWayBack, leaveNoWayBack, openToServe } from "./state/held-state.ts";
 import { TRIAL_CONNECT_MS } from "./limits.ts";
 import { readMachine } from "./machine.ts";
-import { type NetworkOptions, networkOf, withSystemProxy } from "./network.ts";
+import { type NetworkOptions, networkOf, withSystemProxy } from "./connection/network.ts";
 import { defaultState, type Paths, pathsIn } from "./paths.ts";
-import { pinnedKeys } from "./release-keys.ts";
+import { pinnedKeys } from "./update/release-keys.ts";
 import { SYSTEM_PLACES } from "./run/account.ts";
 import { openContainment } from "./run/containment.ts";
 import { InterpreterVersions } from "./run/interpreter-version.ts";
 import { LAUNCHER } from "./run/windows-launcher.ts";
 import type { RunEnvironment } from "./run/run-job.ts";
-import { builtPlatform } from "./self-update.ts";
-import { countedStart, settleVersions } from "./serve-version.ts";
-import { StopRequests } from "./stop-requests.ts";
-import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./supervisor.ts";
-import { superviseRun } from "./supervise-run.ts";
+import { builtPlatform } from "./update/self-update.ts";
+import { countedStart, settleVersions } from "./update/serve-version.ts";
+import { StopRequests } from "./service/stop-requests.ts";
+import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./service/supervisor.ts";
+import { superviseRun } from "./service/supervise-run.ts";
 import { VERSION } from "./version.ts";
-import { isOnTrial, refuseOnTrial, versionsOf } from "./versions.ts";
+import { isOnTrial, refuseOnTrial, versionsOf } from "./update/versions.ts";
 
 const now = () => Date.now();
 const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
@@ -136,7 +136,7 @@ async function run(
   options: NetworkOptions,
   given: { untilInputEnds: boolean; prove: boolean },
 ): Promise<void> {
-  const { openLog } = await import("./log.ts");
+  const { openLog } = await import("./service/log.ts");
   const { KEYBOUND_LOG_LEVEL: level = "info", KEYBOUND_LOG_FILE: file, KEYBOUND_LOG_SYSTEM: system } = process.env;
   const log = openLog(level, { file, system });
   // Where the log is a file of its own, what Node says on stderr may end in a file that is gone by then.
@@ -158,7 +158,7 @@ async function run(
 
 /** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
 async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor" | "restart">): Promise<void> {
-  const { proveVersion } = await import("./prove.ts");
+  const { proveVersion } = await import("./update/prove.ts");
   const network = () => withSystemProxy(networkOf(paths.state, process.env, options), process.platform, process.env);
   const trial = { machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network, now, draw: Math.random, log };
   await proveVersion(paths.state, ownVersions(), trial, stopping);
@@ -192,15 +192,15 @@ async function serveState(paths: Paths, { options, supervisor, stopping, restart
 
 /** What is to be read from it is the one line of the result: the log is silent unless asked. */
 async function leaveState(paths: Paths): Promise<string> {
-  const { leaveCommand } = await import("./leave-command.ts");
-  const { openLog } = await import("./log.ts");
+  const { leaveCommand } = await import("./binding/leave-command.ts");
+  const { openLog } = await import("./service/log.ts");
   const log = openLog(process.env["KEYBOUND_LOG_LEVEL"] ?? "silent");
   const network = () => withSystemProxy(networkOf(paths.state, process.env), process.platform, process.env);
   return await leaveCommand({ paths, machine: readMachine(now()), agent: VERSION, now, network, log });
 }
 
 async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: string | undefined }): Promise<void> {
-  const { doctorCommand } = await import("./doctor-command.ts");
+  const { doctorCommand } = await import("./doctor/doctor-command.ts");
   const { platform, account, windows } = runEnvironment(paths);
   const interpreters = { platform, windows, uid: account.uid };
   const options = {

@@ -2,18 +2,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DaemonOptions } from "./daemon.ts";
 import { isDiskFull } from "./fault.ts";
-import { endFarewell, readFarewell, sayFarewell } from "./farewell.ts";
-import { runFarewellErrand } from "./farewell-errand.ts";
-import { Jobs } from "./jobs.ts";
+import { endFarewell, readFarewell, sayFarewell } from "./binding/farewell.ts";
+import { runFarewellErrand } from "./binding/farewell-errand.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { FAREWELL_MS, STATUS_EVERY_MS } from "./limits.ts";
-import type { OwnerState } from "./owner-state.ts";
-import { writePublicStatus } from "./public-status.ts";
-import type { DeafRelays } from "./deaf-relays.ts";
-import type { RelayConnection } from "./relay-connection.ts";
-import { stayConnected } from "./relay-link.ts";
-import { Reports } from "./reports.ts";
+import type { OwnerState } from "./binding/owner-state.ts";
+import { writePublicStatus } from "./binding/public-status.ts";
+import type { DeafRelays } from "./connection/deaf-relays.ts";
+import type { RelayConnection } from "./connection/relay-connection.ts";
+import { stayConnected } from "./connection/relay-link.ts";
+import { Reports } from "./binding/reports.ts";
 import { Session } from "./session.ts";
-import { Uploads } from "./uploads.ts";
+import { Uploads } from "./answers/uploads.ts";
 
 export type TenureOptions = DaemonOptions & {
   readonly deafRelays: DeafRelays;

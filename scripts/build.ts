@@ -12,7 +12,7 @@ const DIST = join(ROOT, "dist");
 /** Each program's entry, by the name of its bundle. */
 const programs = {
   "keybound-agent.cjs": "agent/main.ts",
-  "keybound-agent-inventory.cjs": "agent/inventory-main.ts",
+  "keybound-agent-inventory.cjs": "agent/inventory/inventory-main.ts",
   "keybound.cjs": "operator/main.ts",
   "keybound-relay.cjs": "relay/main.ts",
 } as const;

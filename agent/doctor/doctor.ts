@@ -3,10 +3,16 @@ import { readFileSync } from "node:fs";
 import type { InterpreterContext } from "../run/interpreter.ts";
 import { AgentFault } from "../fault.ts";
 import type { Machine } from "../machine.ts";
-import { type Environment, type Network, networkOf, networkOfEnvironment, withSystemProxy } from "../network.ts";
-import { readOwner } from "../owner.ts";
+import {
+  type Environment,
+  type Network,
+  networkOf,
+  networkOfEnvironment,
+  withSystemProxy,
+} from "../connection/network.ts";
+import { readOwner } from "../binding/owner.ts";
 import type { Paths } from "../paths.ts";
-import { seeVersions, type Versions } from "../versions.ts";
+import { seeVersions, type Versions } from "../update/versions.ts";
 import { diskFinding, permissionFindings } from "./file-findings.ts";
 import { failed, type Finding } from "./finding.ts";
 import { findDaemon } from "./find-daemon.ts";

@@ -9,8 +9,8 @@ import { Refusal } from "../../protocol/refusal.ts";
 import { readHeader, ToDevice } from "../../protocol/wire.ts";
 import { CERTIFICATE_SOON_MS, DOCTOR_STEP_MS } from "../limits.ts";
 import { proxyWords, wayTo } from "../../protocol/proxy-choice.ts";
-import type { Network } from "../network.ts";
-import { lineTo } from "../relay-line.ts";
+import type { Network } from "../connection/network.ts";
+import { lineTo } from "../connection/relay-line.ts";
 import { codeOf, type Finding, type Level, ok, span, warning } from "./finding.ts";
 
 type Look = { readonly relay: string; readonly network: Network; readonly now: () => number };

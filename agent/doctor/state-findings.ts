@@ -2,13 +2,13 @@
 import { lastWord } from "../../protocol/checkpoint.ts";
 import { MAX_CLOCK_AHEAD_MS, MAX_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { pinOf } from "../../protocol/pin.ts";
-import { countJobs } from "../ledger.ts";
+import { countJobs } from "../jobs/ledger.ts";
 import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "../limits.ts";
 import type { Machine } from "../machine.ts";
-import { outboxLoad } from "../outbox.ts";
-import { heardAtPlace, isOwnMachine, type Owner, readVouches } from "../owner.ts";
-import { refusedPackage } from "../refused-package.ts";
-import type { State } from "../state.ts";
+import { outboxLoad } from "../answers/outbox.ts";
+import { heardAtPlace, isOwnMachine, type Owner, readVouches } from "../binding/owner.ts";
+import { refusedPackage } from "../binding/refused-package.ts";
+import type { State } from "../state/state.ts";
 import { failed, type Finding, mebibytes, ok, span, warning } from "./finding.ts";
 
 const AS_ROOT = "run it as root, or as the user whose state it is";

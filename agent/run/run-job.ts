@@ -7,7 +7,7 @@ import { isSuccess, type Outcome, type Stream, refusedOutcome } from "../../prot
 import type { Receipt } from "../../protocol/receipt.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { Runnable } from "../../protocol/verify-job.ts";
-import type { SelfUpdate } from "../self-update.ts";
+import type { SelfUpdate } from "../update/self-update.ts";
 import { KILL_WAIT_MS, PIPE_WAIT_MS } from "../limits.ts";
 import { type Account, type AgentAccount, checkUser, findAccounts, type SystemPlaces } from "./account.ts";
 import { changeFault, SCRIPT_AT, scriptFor, SOURCE_AT, throughChanger, unsettable } from "./change-user.ts";

@@ -1,11 +1,11 @@
 /** The key log at its longest on a device: judged whole, opened, and followed by one entry more. */
-import { bind } from "../../agent/bind.ts";
-import { takeKeyEntries } from "../../agent/key-follower.ts";
+import { bind } from "../../agent/binding/bind.ts";
+import { takeKeyEntries } from "../../agent/binding/key-follower.ts";
 import { readMachine } from "../../agent/machine.ts";
-import { readOwner } from "../../agent/owner.ts";
-import { OwnerState } from "../../agent/owner-state.ts";
-import { textOf } from "../../agent/row.ts";
-import { State } from "../../agent/state.ts";
+import { readOwner } from "../../agent/binding/owner.ts";
+import { OwnerState } from "../../agent/binding/owner-state.ts";
+import { textOf } from "../../agent/state/row.ts";
+import { State } from "../../agent/state/state.ts";
 import { readPackage } from "../../protocol/deployment.ts";
 import { type AdmitKey, admitKey } from "../../protocol/key-admission.ts";
 import { judgeEvent, judgeGenesis } from "../../protocol/key-log.ts";

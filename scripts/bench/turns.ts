@@ -1,5 +1,5 @@
 /** What the queue of turns costs an agent where ten thousand jobs wait: each place that is freed takes the next one. */
-import { TurnQueue, type Waiting } from "../../agent/turn-queue.ts";
+import { TurnQueue, type Waiting } from "../../agent/jobs/turn-queue.ts";
 import { digits, inMs, type Report } from "./numbers.ts";
 
 const JOBS = 10_000;

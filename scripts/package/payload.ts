@@ -22,7 +22,7 @@ const DOCUMENTS = "usr/share/doc/keybound-agent";
 /** The bundles that are the agent, each with its source. */
 export const PROGRAMS = {
   "keybound-agent.cjs": "agent/main.ts",
-  "keybound-agent-inventory.cjs": "agent/inventory-main.ts",
+  "keybound-agent-inventory.cjs": "agent/inventory/inventory-main.ts",
 } as const;
 
 /** Files that are packed as they stand here. */

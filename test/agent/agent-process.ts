@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { readMachine } from "../../agent/machine.ts";
-import type { State } from "../../agent/state.ts";
+import type { State } from "../../agent/state/state.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { readReceipt } from "../../protocol/receipt.ts";

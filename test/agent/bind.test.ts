@@ -2,10 +2,10 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readJournal, verifyJournal } from "../../agent/journal.ts";
-import { lockState } from "../../agent/lock.ts";
-import { readTombstones } from "../../agent/owner.ts";
-import { State } from "../../agent/state.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
+import { lockState } from "../../agent/state/lock.ts";
+import { readTombstones } from "../../agent/binding/owner.ts";
+import { State } from "../../agent/state/state.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";

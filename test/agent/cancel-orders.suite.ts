@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { verifyJournal } from "../../agent/journal.ts";
+import { verifyJournal } from "../../agent/state/journal.ts";
 import { checkReceiptChain } from "../../protocol/receipt.ts";
 import { MINUTE } from "../cast/clock.ts";
 import { type Job, jobFor } from "../cast/job.ts";

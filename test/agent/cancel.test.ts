@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { verifyJournal } from "../../agent/journal.ts";
+import { verifyJournal } from "../../agent/state/journal.ts";
 import { checkReceiptChain } from "../../protocol/receipt.ts";
 import { MAX_LEDGER_JOBS, RESERVED_LEDGER_JOBS } from "../../protocol/limits.ts";
 import type { Outcome } from "../../protocol/outcome.ts";

@@ -6,10 +6,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readFarewell } from "../../agent/farewell.ts";
-import { readJournal, verifyJournal } from "../../agent/journal.ts";
-import { readOwner, readTombstones } from "../../agent/owner.ts";
-import { State } from "../../agent/state.ts";
+import { readFarewell } from "../../agent/binding/farewell.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
+import { readOwner, readTombstones } from "../../agent/binding/owner.ts";
+import { State } from "../../agent/state/state.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { checkReceiptChain, type Receipt, readReceipt } from "../../protocol/receipt.ts";
 import { type RunningRelay, startRelay } from "../../relay/start.ts";

@@ -1,7 +1,7 @@
 // What a device keeps of roster entries about itself, in its real state.
 import { expect, test } from "vitest";
-import { takeDeviceEntries } from "../../agent/device-entries.ts";
-import { OwnerState } from "../../agent/owner-state.ts";
+import { takeDeviceEntries } from "../../agent/binding/device-entries.ts";
+import { OwnerState } from "../../agent/binding/owner-state.ts";
 import { person } from "../cast/person.ts";
 import { RosterLog, type RosterFields } from "../cast/roster-log.ts";
 import { Tenant } from "../cast/tenant.ts";

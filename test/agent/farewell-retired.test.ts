@@ -2,7 +2,7 @@
 // where the old device went.
 import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished } from "vitest";
-import { readFarewell } from "../../agent/farewell.ts";
+import { readFarewell } from "../../agent/binding/farewell.ts";
 import { readBindingReport } from "../../protocol/binding-report.ts";
 import { startRelay } from "../../relay/start.ts";
 import { DAY } from "../cast/clock.ts";

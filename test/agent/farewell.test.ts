@@ -3,11 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { forgetFarewell, readFarewell } from "../../agent/farewell.ts";
-import { touchOwnerMark } from "../../agent/owner-mark.ts";
+import { forgetFarewell, readFarewell } from "../../agent/binding/farewell.ts";
+import { touchOwnerMark } from "../../agent/binding/owner-mark.ts";
 import { pathsIn } from "../../agent/paths.ts";
-import { bytesOf } from "../../agent/row.ts";
-import { State } from "../../agent/state.ts";
+import { bytesOf } from "../../agent/state/row.ts";
+import { State } from "../../agent/state/state.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
 import { person } from "../cast/person.ts";

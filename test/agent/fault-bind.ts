@@ -1,8 +1,8 @@
 // Binding as a program that kills itself at its n-th look at a commit: `fault-bind.ts STATE N PACKAGE PIN`, with N 0 never.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { bind } from "../../agent/bind.ts";
-import { State } from "../../agent/state.ts";
+import { bind } from "../../agent/binding/bind.ts";
+import { State } from "../../agent/state/state.ts";
 import { readPackage } from "../../protocol/deployment.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { AGENT, MACHINE } from "./machine.ts";

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { randomBytes } from "node:crypto";
 import pino from "pino";
-import { Jobs } from "../../agent/jobs.ts";
-import { readOwner } from "../../agent/owner.ts";
-import { OwnerState } from "../../agent/owner-state.ts";
-import { State } from "../../agent/state.ts";
+import { Jobs } from "../../agent/jobs/jobs.ts";
+import { readOwner } from "../../agent/binding/owner.ts";
+import { OwnerState } from "../../agent/binding/owner-state.ts";
+import { State } from "../../agent/state/state.ts";
 import { AGENT, environmentIn, MACHINE } from "./machine.ts";
 
 const [folder = "", count = "0"] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 // Asking for room before a disk is filled.
 import { statfsSync } from "node:fs";
 import { expect, it } from "vitest";
-import { checkFreeSpace } from "../../agent/free-space.ts";
+import { checkFreeSpace } from "../../agent/files/free-space.ts";
 import { DISK_RESERVE_BYTES } from "../../agent/limits.ts";
 import { codeOf } from "../protocol/refused.ts";
 import { folder } from "./bound.ts";

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { type Versions, versionsOf } from "../../agent/versions.ts";
+import { type Versions, versionsOf } from "../../agent/update/versions.ts";
 import { folder } from "./bound.ts";
 import { type Conduct, PACKAGED } from "./version-cases.ts";
 

@@ -1,6 +1,6 @@
 // From a delivery to a receipt on a real state with real processes: each job once, each refusal with its code.
 import { describe, expect, it } from "vitest";
-import { verifyJournal } from "../../agent/journal.ts";
+import { verifyJournal } from "../../agent/state/journal.ts";
 import { openOutput } from "../../protocol/output.ts";
 import { checkReceiptChain } from "../../protocol/receipt.ts";
 import type { Policy } from "../../protocol/policy.ts";

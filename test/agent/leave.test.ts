@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readFarewell } from "../../agent/farewell.ts";
-import { readJournal, verifyJournal } from "../../agent/journal.ts";
-import { isBound } from "../../agent/owner.ts";
+import { readFarewell } from "../../agent/binding/farewell.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
+import { isBound } from "../../agent/binding/owner.ts";
 import { pathsIn } from "../../agent/paths.ts";
-import { bytesOf } from "../../agent/row.ts";
+import { bytesOf } from "../../agent/state/row.ts";
 import { readReceipt } from "../../protocol/receipt.ts";
 import { jobFor } from "../cast/job.ts";
 import { Program, until } from "../e2e/program.ts";

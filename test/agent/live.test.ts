@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LiveBlocks } from "../../agent/live-blocks.ts";
-import { LiveOutput } from "../../agent/live.ts";
-import { LivePace } from "../../agent/live-pace.ts";
+import { LiveBlocks } from "../../agent/answers/live-blocks.ts";
+import { LiveOutput } from "../../agent/answers/live.ts";
+import { LivePace } from "../../agent/answers/live-pace.ts";
 import { concat } from "../../protocol/bytes.ts";
 import { digest } from "../../protocol/digest.ts";
 import { LIVE_FIRST_BYTES } from "../../protocol/limits.ts";

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { LogFile } from "../../agent/log-file.ts";
+import { LogFile } from "../../agent/service/log-file.ts";
 import { until } from "../e2e/program.ts";
 import { folder } from "./bound.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { runDaemon } from "../../agent/daemon.ts";
-import { verifyJournal } from "../../agent/journal.ts";
+import { verifyJournal } from "../../agent/state/journal.ts";
 import { readFrame, writeFrame } from "../../protocol/frame.ts";
 import type { JsonObject } from "../../protocol/strict-json.ts";
 import { jobFor } from "../cast/job.ts";

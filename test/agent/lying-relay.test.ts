@@ -3,7 +3,7 @@ import { once } from "node:events";
 import * as fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { RelayConnection, type RelayFrame } from "../../agent/relay-connection.ts";
+import { RelayConnection, type RelayFrame } from "../../agent/connection/relay-connection.ts";
 import { writeFrame } from "../../protocol/frame.ts";
 import { device } from "../cast/device.ts";
 import { digestOf } from "../cast/random.ts";

@@ -3,8 +3,8 @@ import type { Machine } from "../../agent/machine.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { SYSTEM_PLACES } from "../../agent/run/account.ts";
 import { openContainment } from "../../agent/run/containment.ts";
-import type { SelfUpdate } from "../../agent/self-update.ts";
-import { versionsOf } from "../../agent/versions.ts";
+import type { SelfUpdate } from "../../agent/update/self-update.ts";
+import { versionsOf } from "../../agent/update/versions.ts";
 import { InterpreterVersions } from "../../agent/run/interpreter-version.ts";
 import type { RunEnvironment } from "../../agent/run/run-job.ts";
 

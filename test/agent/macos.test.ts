@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { findingOf, LABEL } from "../../agent/doctor/launchd-findings.ts";
 import { defaultState, pathsIn } from "../../agent/paths.ts";
 import { environmentOf } from "../../agent/run/environment.ts";
-import { behindMacLinks } from "../../agent/safe-folder.ts";
+import { behindMacLinks } from "../../agent/files/safe-folder.ts";
 import { ECHO } from "../cast/job.ts";
 import { environmentIn } from "./machine.ts";
 import { folder, openState } from "./bound.ts";

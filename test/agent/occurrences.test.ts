@@ -1,6 +1,6 @@
 // A job that comes round: each occurrence once, the newest where several are due, what was missed said once, and an end of all.
 import { describe, expect, it } from "vitest";
-import { waitingJob } from "../../agent/ledger.ts";
+import { waitingJob } from "../../agent/jobs/ledger.ts";
 import { dueAt, newestDue } from "../../protocol/runs.ts";
 import { DAY, HOUR } from "../cast/clock.ts";
 import { type Job, type JobSetup, jobFor } from "../cast/job.ts";

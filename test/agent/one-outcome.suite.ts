@@ -18,7 +18,7 @@ import {
 } from "fast-check";
 import { expect, it } from "vitest";
 import { pathsIn } from "../../agent/paths.ts";
-import { State } from "../../agent/state.ts";
+import { State } from "../../agent/state/state.ts";
 import { checkReceiptChain, type Receipt } from "../../protocol/receipt.ts";
 import type { Device } from "../cast/device.ts";
 import { type Job, jobFor, type JobSetup } from "../cast/job.ts";

@@ -1,10 +1,10 @@
 // A device whose agent was uninstalled, bound again: a new identity on the old journal, and never behind what it knew of its owner.
 import pino from "pino";
 import { describe, expect, it } from "vitest";
-import { readJournal, verifyJournal } from "../../agent/journal.ts";
-import { leave } from "../../agent/leave.ts";
-import { DIRECTLY } from "../../agent/network.ts";
-import { readVouches } from "../../agent/owner.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
+import { leave } from "../../agent/binding/leave.ts";
+import { DIRECTLY } from "../../agent/connection/network.ts";
+import { readVouches } from "../../agent/binding/owner.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { person } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { moveFolder } from "../../agent/replace-file.ts";
+import { moveFolder } from "../../agent/state/replace-file.ts";
 import { folder } from "./bound.ts";
 
 /** A folder, and a rename that fails so many times with this code before it does its work. */

@@ -1,7 +1,7 @@
 // How a device stands to its owner, as it says so itself: when it says it, what, and what becomes of it at a relay that will not hear it.
 import { describe, expect, it } from "vitest";
-import { noteRefusedBinding } from "../../agent/bind.ts";
-import { touchOwnerMark } from "../../agent/owner-mark.ts";
+import { noteRefusedBinding } from "../../agent/binding/bind.ts";
+import { touchOwnerMark } from "../../agent/binding/owner-mark.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { readPackage } from "../../protocol/deployment.ts";
 import { admitKey } from "../../protocol/key-admission.ts";

@@ -1,6 +1,6 @@
 // An organisation that began anew, and its packages of before and after on one device: real agents, as an administrator has them.
 import { describe, expect, it } from "vitest";
-import { readTombstones } from "../../agent/owner.ts";
+import { readTombstones } from "../../agent/binding/owner.ts";
 import { DAY } from "../cast/clock.ts";
 import { type Person, person, renewed } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";

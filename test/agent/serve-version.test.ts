@@ -5,7 +5,7 @@ import pino from "pino";
 import { describe, expect, it, vi } from "vitest";
 import { AgentFault } from "../../agent/fault.ts";
 import { STARTED_MS } from "../../agent/limits.ts";
-import { countedStart } from "../../agent/serve-version.ts";
+import { countedStart } from "../../agent/update/serve-version.ts";
 import { InstalledVersions } from "./installed-versions.ts";
 
 const log = pino({ level: "silent" });

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { readJournal } from "../../agent/journal.ts";
+import { readJournal } from "../../agent/state/journal.ts";
 import { until } from "../e2e/program.ts";
 import { folder, openState } from "./bound.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { isExecutable } from "../../agent/run/ask-program.ts";
 import { openDatagrams } from "../../agent/run/libc.ts";
-import { openSupervisor, sentBySystemdNotify, takeSupervisorAddress } from "../../agent/supervisor.ts";
+import { openSupervisor, sentBySystemdNotify, takeSupervisorAddress } from "../../agent/service/supervisor.ts";
 import { readMachine } from "../../agent/machine.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { notifyListener } from "../e2e/notify-listener.ts";

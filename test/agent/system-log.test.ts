@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { SystemLog } from "../../agent/system-log.ts";
+import { SystemLog } from "../../agent/service/system-log.ts";
 import { until } from "../e2e/program.ts";
 import { folder } from "./bound.ts";
 

@@ -4,14 +4,20 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
 import { describe, expect, it } from "vitest";
-import { closeWayBack, journalFailure, leaveNoWayBack, openToProve, openToServe } from "../../agent/held-state.ts";
-import { readJournal } from "../../agent/journal.ts";
-import { DIRECTLY } from "../../agent/network.ts";
-import { proveItself } from "../../agent/prove.ts";
-import { SCHEMA_VERSION } from "../../agent/schema.ts";
-import { State } from "../../agent/state.ts";
-import { copyState, hasCopy } from "../../agent/state-copy.ts";
-import { prove } from "../../agent/versions.ts";
+import {
+  closeWayBack,
+  journalFailure,
+  leaveNoWayBack,
+  openToProve,
+  openToServe,
+} from "../../agent/state/held-state.ts";
+import { readJournal } from "../../agent/state/journal.ts";
+import { DIRECTLY } from "../../agent/connection/network.ts";
+import { proveItself } from "../../agent/update/prove.ts";
+import { SCHEMA_VERSION } from "../../agent/state/schema.ts";
+import { State } from "../../agent/state/state.ts";
+import { copyState, hasCopy } from "../../agent/state/state-copy.ts";
+import { prove } from "../../agent/update/versions.ts";
 import { jobFor } from "../cast/job.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, folder, openState, ownerOf } from "./bound.ts";

@@ -1,7 +1,7 @@
 // Whose turn it is: order, locks, windows, fairness between operators, and what a look costs where ten thousand wait.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TurnQueue, type Waiting } from "../../agent/turn-queue.ts";
+import { TurnQueue, type Waiting } from "../../agent/jobs/turn-queue.ts";
 import type { WallClock } from "../../protocol/window.ts";
 
 const NOON: WallClock = { day: "mon", minute: 720 };

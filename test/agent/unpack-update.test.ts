@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { unpackUpdate } from "../../agent/unpack-update.ts";
-import { TarReader } from "../../agent/read-tar.ts";
+import { unpackUpdate } from "../../agent/update/unpack-update.ts";
+import { TarReader } from "../../agent/update/read-tar.ts";
 import { packUpdate } from "../../scripts/package/pack-update.ts";
 import { type TarFile, tarOf } from "../../scripts/package/tar.ts";
 import { Refusal } from "../../protocol/refusal.ts";

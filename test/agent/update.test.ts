@@ -2,7 +2,7 @@
 import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { prove } from "../../agent/versions.ts";
+import { prove } from "../../agent/update/versions.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";
 import { contentOf } from "../cast/job-file.ts";

@@ -2,7 +2,7 @@
 
 export const PACKAGED = "0.1.0";
 
-/** What a version does when it is asked to prove itself, or what it is like: `proves` writes what agent/versions.ts writes, in one go. */
+/** What a version does when it is asked to prove itself, or what it is like: `proves` writes what agent/update/versions.ts writes, in one go. */
 export type Conduct =
   | "proves"
   | "exits"

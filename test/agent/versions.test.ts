@@ -16,7 +16,7 @@ import {
   seeVersions,
   trialOf,
   type Versions,
-} from "../../agent/versions.ts";
+} from "../../agent/update/versions.ts";
 import { InstalledVersions } from "./installed-versions.ts";
 import { PACKAGED } from "./version-cases.ts";
 
@@ -213,7 +213,7 @@ it("waits for no end of what is no file", () => {
   const on = new InstalledVersions();
   on.place("0.2.0");
   execFileSync("mkfifo", [join(on.versions, "current")]);
-  const from = JSON.stringify(join(import.meta.dirname, "../../agent/versions.ts"));
+  const from = JSON.stringify(join(import.meta.dirname, "../../agent/update/versions.ts"));
   const script = `import { seeVersions, versionsOf } from ${from};
     console.log(seeVersions(versionsOf(${JSON.stringify(join(on.program, "x.cjs"))}, { platform: "linux" })).odd.length)`;
   const words = ["--input-type=module", "-e", script];

@@ -1,6 +1,6 @@
 // Maintenance windows by the clock on the wall: over midnight, where summer time begins and ends, and in a zone that changes.
 import { afterEach, describe, expect, it } from "vitest";
-import { wallClock } from "../../agent/wall-clock.ts";
+import { wallClock } from "../../agent/jobs/wall-clock.ts";
 import { type Day, isOpen, type Window } from "../../protocol/window.ts";
 
 const zone = process.env["TZ"];

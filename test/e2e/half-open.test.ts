@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { RelayConnection } from "../../agent/relay-connection.ts";
+import { RelayConnection } from "../../agent/connection/relay-connection.ts";
 import { SILENCE_MS } from "../../protocol/limits.ts";
 import { device } from "../cast/device.ts";
 import type { Tenant } from "../cast/tenant.ts";

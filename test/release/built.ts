@@ -51,7 +51,7 @@ export async function install(program: string, version: string, bundle: typeof b
   mkdirSync(program, { recursive: true });
   chmodSync(program, 0o755);
   await bundle("agent/main.ts", join(program, "keybound-agent.cjs"));
-  await bundle("agent/inventory-main.ts", join(program, "keybound-agent-inventory.cjs"));
+  await bundle("agent/inventory/inventory-main.ts", join(program, "keybound-agent-inventory.cjs"));
   linkOrCopy(process.execPath, join(program, "node"));
   copyFileSync(join(ROOT, "packaging/unix/start"), join(program, "start"));
   chmodSync(join(program, "start"), 0o755);

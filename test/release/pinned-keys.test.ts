@@ -33,7 +33,7 @@ async function pinnedIn(entry: string, file: string | undefined): Promise<string
 }
 
 describe("a build", () => {
-  it.each(["agent/release-keys.ts", "operator/release/release-keys.ts"])(
+  it.each(["agent/update/release-keys.ts", "operator/release/release-keys.ts"])(
     "pins the keys of the file that it is given into %s",
     async (entry) => {
       expect(await pinnedIn(entry, fileOf([KEY]))).toContain(KEY);
@@ -46,7 +46,7 @@ describe("a build", () => {
     ["holds what is no key", ["AAAA"], /must be a list/],
     ["holds a key of small order", ["A".repeat(43)], /key-small-order/],
   ])("fails where the file %s", async (_what, value, words) => {
-    await expect(pinnedIn("agent/release-keys.ts", fileOf(value))).rejects.toThrow(words);
+    await expect(pinnedIn("agent/update/release-keys.ts", fileOf(value))).rejects.toThrow(words);
   });
 
   it("has a list of the repository's own that it takes", () => {

@@ -37,7 +37,7 @@ test("the daemon loads neither point arithmetic nor what other commands are made
     loaded.add(path);
     for (const { path: next, kind } of metafile.inputs[path]?.imports ?? []) if (kind !== "dynamic-import") load(next);
   };
-  for (const first of ["agent/main.ts", "agent/daemon.ts", "agent/log.ts"]) load(first);
+  for (const first of ["agent/main.ts", "agent/daemon.ts", "agent/service/log.ts"]) load(first);
   expect(loaded).toContain("agent/tenure.ts");
   const late = [...loaded].filter((path) =>
     /@noble\/|agent\/(doctor|commands|bind)\b|^(node:)?readline|systeminformation/.test(path),

@@ -34,17 +34,17 @@ describe("this repository", () => {
       path.startsWith("agent/") && SPAWNS.test(source) ? path : [],
     );
     expect(files.toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
-      "agent/inventory.ts",
+      "agent/inventory/inventory.ts",
       // macOS alone, before anything runs.
       "agent/machine.ts",
-      // Windows alone, before anything runs.
-      "agent/private-folder.ts",
       "agent/run/ask-program.ts",
       "agent/run/launch.ts",
       "agent/run/walked-tree.ts",
       "agent/run/windows-containment.ts",
+      // Windows alone, before anything runs.
+      "agent/state/private-folder.ts",
       // Windows alone, where an update is asked for: the program that would choose it.
-      "agent/starter.ts",
+      "agent/update/starter.ts",
     ]);
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "../..");
-const ENTRIES = { "keybound-agent": "agent/main.ts", "keybound-agent-inventory": "agent/inventory-main.ts" };
+const ENTRIES = { "keybound-agent": "agent/main.ts", "keybound-agent-inventory": "agent/inventory/inventory-main.ts" };
 
 /** What is replaced in which file. Each text must be there. */
 export type Changes = Readonly<Record<string, readonly (readonly [from: string, to: string])[]>>;

@@ -23,7 +23,7 @@ const KERNELBASE = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/kernelbase.dll
 const LOADER = "/usr/lib/wine/wine64";
 const BUNDLES = {
   "keybound-agent.cjs": "agent/main.ts",
-  "keybound-agent-inventory.cjs": "agent/inventory-main.ts",
+  "keybound-agent-inventory.cjs": "agent/inventory/inventory-main.ts",
 } as const;
 
 /** Where the agent is installed, as Windows and as Linux name it. */

