@@ -92,3 +92,8 @@ export function proxyWords(choice: Followed): string {
   const { protocol, host, username } = new URL(choice.url);
   return `${protocol}//${username === "" ? "" : "***@"}${host} (${choice.from})`;
 }
+
+/** A failure to dial in words. Of a proxy's answer its status alone: what else stands in that line may be our password, sent back. */
+export function dialWords(message: string): string {
+  return message.replace(/(HTTP\/\d\.\d \d{3})\b[^]*$/, "$1");
+}

@@ -5,6 +5,7 @@ import { type ClientOptions, WebSocket } from "ws";
 import { toBase64url } from "../../protocol/bytes.ts";
 import { readFrame, writeFrame } from "../../protocol/frame.ts";
 import { MAX_FRAME_BYTES, SILENCE_MS } from "../../protocol/limits.ts";
+import { dialWords } from "../../protocol/proxy-choice.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { signLogin } from "../../protocol/relay-login.ts";
 import type { Signer } from "../../protocol/signature.ts";
@@ -154,7 +155,7 @@ export class RelayConnection {
     socket.on("ping", () => this.#heard());
     socket.on("pong", () => this.#heard());
     socket.on("close", (code) => this.close(`closed by the relay with ${code}`));
-    socket.on("error", (error) => this.close(error.message));
+    socket.on("error", (error) => this.close(dialWords(error.message)));
   }
 
   #heard(): void {

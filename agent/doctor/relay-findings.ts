@@ -8,7 +8,7 @@ import { MAX_CLOCK_AHEAD_MS, MAX_FRAME_BYTES } from "../../protocol/limits.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { readHeader, ToDevice } from "../../protocol/wire.ts";
 import { CERTIFICATE_SOON_MS, DOCTOR_STEP_MS } from "../limits.ts";
-import { proxyWords, wayTo } from "../../protocol/proxy-choice.ts";
+import { dialWords, proxyWords, wayTo } from "../../protocol/proxy-choice.ts";
 import type { Network } from "../connection/network.ts";
 import { lineTo } from "../connection/relay-line.ts";
 import { codeOf, type Finding, type Level, ok, span, warning } from "./finding.ts";
@@ -174,7 +174,7 @@ function refusedFinding(look: Look, error: Error): Finding {
   const code = codeOf(error);
   const [, hint = "see the relay's log; what answers there may be no relay"] =
     HINTS.find(([codes]) => codes.test(code)) ?? [];
-  const says = code === error.message ? code : `${code}: ${error.message}`;
+  const says = code === error.message ? code : `${code}: ${dialWords(error.message)}`;
   return say(look, "failed", `hello: ${printable(says)}`, hint);
 }
 

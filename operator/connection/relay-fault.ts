@@ -1,4 +1,5 @@
 // What a relay's refusal, or the failure to reach it, is called here.
+import { dialWords } from "../../protocol/proxy-choice.ts";
 import { isRefusalCode, refuse } from "../../protocol/refusal.ts";
 import { Fault, type FaultCode, systemCode } from "../fault.ts";
 import { plain } from "../present/escape.ts";
@@ -26,13 +27,10 @@ export function dialFault(error: Error, url: string, way: string): Fault {
   if (code !== undefined && TLS_CODES.test(code)) {
     return new Fault("relay-tls", `${url} (${code}), ${way}`, { cause: error });
   }
-  if (code === "ERR_PROXY_TUNNEL") return new Fault("proxy-refused", `${tunnelWords(error)}, ${way}`, { cause: error });
+  if (code === "ERR_PROXY_TUNNEL") {
+    return new Fault("proxy-refused", `${plain(dialWords(error.message)).slice(0, 300)}, ${way}`, { cause: error });
+  }
   return new Fault("relay-unreachable", `${url} (${code ?? error.message}), ${way}`, { cause: error });
-}
-
-/** Node's sentence: the proxy without its credentials, and of its answer the status; what else is in that line may be our password, sent back. */
-function tunnelWords({ message }: Error): string {
-  return plain(message.replace(/(HTTP\/\d\.\d \d{3})\b[^]*$/, "$1")).slice(0, 300);
 }
 
 /** What the relay said no with: a refusal where it names one of the protocol's, else a fault. Its words are a stranger's. */

@@ -88,8 +88,16 @@ describe("through a proxy", () => {
     const proxy = await SmallProxy.open();
     proxy.manner = "refuse";
     const reason = await dial("wss://relay.test:7600", through(`http://${TYPED}@127.0.0.1:${proxy.port}`));
-    expect(reason).toContain("403 Forbidden");
+    expect(reason).toContain("HTTP/1.1 403");
     expect(reason).not.toMatch(/p%3Aw|p:w|us%40er/);
+  });
+
+  test("a proxy that sends the password back is not repeated", async () => {
+    const proxy = await SmallProxy.open();
+    proxy.manner = "echo";
+    const reason = await dial("wss://relay.test:7600", through(`http://${TYPED}@127.0.0.1:${proxy.port}`));
+    expect(reason).toMatch(/HTTP\/1\.1 403$/);
+    expect(reason).not.toMatch(/Basic/);
   });
 
   test("a proxy that is not there is named", async () => {
