@@ -306,6 +306,10 @@ export const FAULTS = {
     says: "the release's SHA256SUMS is missing, is not as sha256sum writes it, or lacks an installer",
     hint: "fetch the whole release again, with its SHA256SUMS",
   },
+  "release-unsigned": {
+    says: "nobody signed for the release, and this build takes signed ones only",
+    hint: "fetch the whole release again, with its release.json; a release of your own is signed by npm run sign-release",
+  },
   "release-changed": {
     says: "an installer is not what the release's SHA256SUMS says",
     hint: "it was changed or cut off: fetch the release again, and do not install this one",

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { pinOf } from "../../protocol/pin.ts";
 import type { Session } from "../connection/session.ts";
 import { installText, REBIND_WARNING } from "../deployment/install-text.ts";
+import { pinnedKeys } from "../release/release-keys.ts";
 import { copyInstaller, type Release, readRelease, releaseFolder } from "../deployment/release-folder.ts";
 import { signPackage } from "../deployment/sign-deployment.ts";
 import { type StagedFolder, stageFolder } from "../deployment/staged-folder.ts";
@@ -38,7 +39,7 @@ export async function makeFolder(world: World, options: FolderOptions): Promise<
   const folder = resolve(outOf(options));
   const from = fromOf(options.from);
   const systems = options.for === "all" ? SYSTEMS : [options.for];
-  const release = readRelease(releaseFolder(world, options.release), systems);
+  const release = readRelease(releaseFolder(world, options.release), systems, pinnedKeys());
   using staged = stageFolder(folder);
   const copied = release.installers.map(
     ({ name, sha256 }): Made => ({

@@ -8,7 +8,7 @@ export function macosWays(facts: Facts): readonly Way[] {
   const names = installers.map(({ name }) => name).join(", ");
   const system = "macos";
   return [
-    ...installers.map(({ processor, name }) => byHand({ processor, name }, facts)),
+    ...installers.map(({ processor, name }) => byHand(processor, name)),
     {
       system,
       tool: "jamf",
@@ -33,18 +33,14 @@ export function macosFiles(facts: Facts): readonly ReadyFile[] {
   return [{ name: SCRIPT, text: script(facts), executable: true }];
 }
 
-function byHand({ processor, name }: { processor: "x64" | "arm64"; name: string }, { pin, rebind }: Facts): Way {
-  // A package's script does not see who called `installer`, so taking a device over is said to the agent itself.
-  const line = rebind
-    ? `installer -pkg ./${name} -target / && keybound-agent bind "$PWD/${DEPLOYMENT}" --trust ${pin} --rebind`
-    : `./${SCRIPT} && installer -pkg ./${name} -target /`;
+function byHand(processor: "x64" | "arm64", name: string): Way {
   return {
     system: "macos",
     tool: "installer",
     processor,
     where: "on the device, as root, in a copy of this folder",
     shell: "sh",
-    lines: [line],
+    lines: [`./${SCRIPT} && installer -pkg ./${name} -target /`],
   };
 }
 
@@ -55,7 +51,7 @@ function byMunki(processor: "x64" | "arm64", name: string): Way {
   return { system: "macos", tool: "munki", processor, where, shell: "sh", file: SCRIPT, lines };
 }
 
-function script({ version, pin, deployment }: Facts): string {
+function script({ version, pin, rebind, deployment }: Facts): string {
   return `#!/bin/sh
 # Keybound agent ${version}, pin ${pin}. Lays down what the package's installation takes, for root alone. Has the enrolment token in
 # it: whoever reads this can join as a device.
@@ -68,6 +64,6 @@ openssl base64 -d > /etc/keybound/${DEPLOYMENT} <<'END'
 ${base64Lines(deployment).join("\n")}
 END
 printf '%s\\n' ${pin} > /etc/keybound/trust
-chmod 0600 /etc/keybound/${DEPLOYMENT} /etc/keybound/trust
+${rebind ? "# Takes the device away from another owner.\n: > /etc/keybound/rebind\n" : ""}chmod 0600 /etc/keybound/${DEPLOYMENT} /etc/keybound/trust
 `;
 }

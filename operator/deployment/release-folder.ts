@@ -14,9 +14,9 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { fromBase64url } from "../../protocol/bytes.ts";
 import { refuse } from "../../protocol/refusal.ts";
+import type { ReleaseKeys } from "../../protocol/release.ts";
 import { Fault, systemCode, writeFault } from "../fault.ts";
 import { MAX_INSTALLER_BYTES, MAX_RELEASE_FILES, MAX_SUMS_BYTES } from "../limits.ts";
-import { pinnedKeys } from "../release/release-keys.ts";
 import { openRelease } from "../release/signed-release.ts";
 import type { World } from "../world.ts";
 import { type Installer, installersOf, type System, versionOf } from "./systems.ts";
@@ -53,7 +53,7 @@ export function releaseFolder({ itself }: World, given: string | undefined): str
  * What the folder says it has for these systems; the installers themselves are read when they are copied. Throws
  * `release-missing`, `release-mixed` for two versions, what `standingOf` throws, `release-sums` where SHA256SUMS is missing, odd or lacks an installer.
  */
-export function readRelease(folder: string, systems: readonly System[]): Release {
+export function readRelease(folder: string, systems: readonly System[], keys: ReleaseKeys): Release {
   const names = namesIn(folder);
   const sums = readSums(folder);
   const found = [...new Set([...names, ...sums.keys()].flatMap((name) => versionOf(name) ?? []))];
@@ -67,17 +67,21 @@ export function readRelease(folder: string, systems: readonly System[]): Release
       throw new Fault("release-sums", `${join(folder, SUMS)} has no line for ${installer.name}`);
     return { ...installer, sha256 };
   });
-  return { folder, version, installers, standing: standingOf(folder, names, installers) };
+  return { folder, version, installers, standing: standingOf({ folder, names, installers }, keys) };
 }
 
+type Found = { readonly folder: string; readonly names: readonly string[]; readonly installers: Release["installers"] };
+
 /**
- * The one place where a release's own signature (`release.json`) is checked: the hashes of SHA256SUMS are the ones that were signed. Without it,
- * or by a build that has no release key, the release is said not to be signed. Throws `release-*` for one that does not verify.
+ * The one place where a release's own signature (`release.json`) is checked: the hashes of SHA256SUMS are the ones that were signed. A build without
+ * a release key can only say that nobody checked. One that has keys takes nothing else: throws `release-unsigned`, or `release-*` for one that
+ * does not verify.
  */
-function standingOf(folder: string, names: readonly string[], installers: Release["installers"]): ReleaseStanding {
-  if (!names.includes("release.json")) return unsigned("it has no release.json");
-  const keys = pinnedKeys();
-  if (keys.size === 0) return unsigned("this build has no release key to check its release.json by");
+function standingOf({ folder, names, installers }: Found, keys: ReleaseKeys): ReleaseStanding {
+  const isThere = names.includes("release.json");
+  if (keys.size === 0)
+    return unsigned(isThere ? "this build has no release key to check its release.json by" : "it has no release.json");
+  if (!isThere) throw new Fault("release-unsigned", `${folder} has no release.json`);
   const { files } = openRelease(folder, keys).release;
   for (const { name, sha256 } of installers) {
     const signed = files.find((file) => file.name === name);

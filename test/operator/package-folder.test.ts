@@ -174,8 +174,9 @@ test("lines that take devices from another owner come only when asked for, with 
   expect([
     stdout.includes("KEYBOUND_REBIND=yes dpkg"),
     stdout.includes(" REBIND=1"),
-    stdout.includes(" --rebind"),
-  ]).toEqual([true, true, true]);
+    readFileSync(house.path("rebind/macos-before.sh"), "utf8").includes(": > /etc/keybound/rebind\n"),
+    readFileSync(join(all.folder, "macos-before.sh"), "utf8").includes("rebind"),
+  ]).toEqual([true, true, true, false]);
   expect(readFileSync(house.path("rebind/INSTALL.txt"), "utf8")).toContain("WARNING: these lines take a device away");
 });
 
