@@ -39,7 +39,8 @@ static BOOL read_release(const char *word, Version *found) {
     word += digits + 1;
     found->weight = found->weight * 1000 + number;
   }
-  swprintf(found->release, MAX_RELEASE_CHARS, L"%lu.%lu.%lu", found->weight / 1000000, found->weight / 1000 % 1000, found->weight % 1000);
+  const DWORD weight = found->weight;
+  swprintf(found->release, MAX_RELEASE_CHARS, L"%lu.%lu.%lu", weight / 1000000, weight / 1000 % 1000, weight % 1000);
   return TRUE;
 }
 

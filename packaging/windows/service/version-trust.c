@@ -17,8 +17,8 @@ static BYTE program_owner[SECURITY_MAX_SID_SIZE];
 static BOOL read_program_owner(void) {
   PSID owner;
   PSECURITY_DESCRIPTOR read;
-  if (GetNamedSecurityInfoW(programs_folder(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &read) != ERROR_SUCCESS)
-    return FALSE;
+  const SECURITY_INFORMATION what = OWNER_SECURITY_INFORMATION;
+  if (GetNamedSecurityInfoW(programs_folder(), SE_FILE_OBJECT, what, &owner, NULL, NULL, NULL, &read) != ERROR_SUCCESS) return FALSE;
   BOOL is_read = CopySid(sizeof program_owner, program_owner, owner);
   LocalFree(read);
   return is_read;

@@ -76,7 +76,8 @@ static void pick(WCHAR *folder, const Version *packaged, HANDLE stopping) {
 static BOOL are_usable(void) {
   static WCHAR strange[MAX_PATH_CHARS];
   if (are_versions_ours(strange)) return TRUE;
-  if (strange[0] != L'\0') log_words(EVENTLOG_ERROR_TYPE, L"%ls is a link, or others than administrators may write it: no update is used", strange);
+  const WCHAR *form = L"%ls is a link, or others than administrators may write it: no update is used";
+  if (strange[0] != L'\0') log_words(EVENTLOG_ERROR_TYPE, form, strange);
   return FALSE;
 }
 

@@ -40,7 +40,8 @@ BOOL move_version(const WCHAR *from, const WCHAR *to);
 BOOL drop_version(const WCHAR *name);
 
 // Whether nobody but the owner of PROGRAM, SYSTEM, the Administrators and TrustedInstaller could have put there what lies in
-// PROGRAM\versions. Where somebody else could, `strange`, of MAX_PATH_CHARS, is the first such path, and empty where there is no such folder.
+// PROGRAM\versions. Where somebody else could, `strange`, of MAX_PATH_CHARS, is the first such path; it is empty where there is no such
+// folder.
 BOOL are_versions_ours(WCHAR *strange);
 
 // Runs the version on trial once, its lines into the Event Log, until it ends, its time is over or `stopping` is set; then it is gone.
