@@ -24,7 +24,7 @@ import { expectDone, PASSPHRASE, type Ran, runProgram } from "../operator/house.
 import { bundler, release } from "../release/built.ts";
 import { VARIANTS, type Variant } from "../system/agent-variant.ts";
 import { EPOCH_S } from "./installers.ts";
-import { PROGRAMS, Wine, type WineProgram } from "./wine.ts";
+import { AGENT_WORDS, PROGRAMS, Wine, type WineProgram } from "./wine.ts";
 
 const HOST = `${PROGRAMS}\\keybound-service.exe`;
 const PATIENCE_MS = 400_000;
@@ -292,10 +292,18 @@ describe("what lies there", () => {
     expect(await said()).toContain("still here");
   });
 
-  it("goes with the package", async () => {
-    expect(await outcomeOf(await bring("0.2.0", "good"))).toEqual({ type: "updated", version: "0.2.0" });
-    expect(await msiexec("/x", path("0.1.0.msi"), "PURGE=1")).toBe(0);
+  it("alone reads a state that it has moved on: for a person, and at its removal, which takes all of it", async () => {
+    const outcome = await outcomeOf(await bring("0.2.0", "good, with more tables"));
+    expect([outcome, inVersions("back")]).toEqual([{ type: "updated", version: "0.2.0" }, undefined]);
+    expect((await run(HOST, "agent", "journal", "--verify")).code).toBe(0);
+    expect(await run(...AGENT_WORDS, "journal", "--verify")).toEqual({
+      code: 1,
+      said: expect.stringContaining("no readable state"),
+    });
+    expect(await msiexec("/x", path("0.1.0.msi"))).toBe(0);
     await until(() => !existsSync(wine.path(`${PROGRAMS}\\versions`)), "no versions");
     expect(existsSync(wine.path(PROGRAMS)) ? readdirSync(wine.path(PROGRAMS)) : []).toEqual([]);
+    const record = readFileSync(wine.path("C:\\ProgramData\\Keybound\\install.log"), "utf8");
+    expect(record).toMatch(/relay was told[^\r\n]*\r?\nkeybound-agent leave: exit code 0\r\n$/);
   });
 });
