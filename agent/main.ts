@@ -24,7 +24,7 @@ import { builtPlatform } from "./update/self-update.ts";
 import { countedStart, settleVersions } from "./update/serve-version.ts";
 import { StopRequests } from "./service/stop-requests.ts";
 import { openSupervisor, type Supervisor, takeSupervisorAddress } from "./service/supervisor.ts";
-import { superviseRun } from "./service/supervise-run.ts";
+import { startsAgain, superviseRun } from "./service/supervise-run.ts";
 import { VERSION } from "./version.ts";
 import { isOnTrial, refuseOnTrial, versionsOf } from "./update/versions.ts";
 
@@ -128,6 +128,7 @@ type Serving = {
   readonly stopping: AbortSignal;
   /** Ends this process in good order, for another version to be started. */
   readonly restart: () => void;
+  readonly isStartedAgain: boolean;
   readonly log: Logger;
 };
 
@@ -150,21 +151,27 @@ async function run(
   if (given.prove) return;
   using supervisor = openSupervisor(address);
   const restart = () => stopping.request();
-  const serve = () => serveState(paths, { options, supervisor, stopping: stopping.signal, restart, log });
+  const isStartedAgain = startsAgain(process.platform, { supervisor, ...given });
+  const serve = () =>
+    serveState(paths, { options, supervisor, stopping: stopping.signal, restart, isStartedAgain, log });
   await countedStart({ versions: ownVersions(), log }, () =>
     superviseRun(serve, { supervisor, stopping: stopping.signal, paths }),
   );
 }
 
 /** Ends well where this version, which is on trial, has proved itself and is written down as the one to start. */
-async function prove(paths: Paths, { options, stopping, log }: Omit<Serving, "supervisor" | "restart">): Promise<void> {
+async function prove(
+  paths: Paths,
+  { options, stopping, log }: Pick<Serving, "options" | "stopping" | "log">,
+): Promise<void> {
   const { proveVersion } = await import("./update/prove.ts");
   const network = () => withSystemProxy(networkOf(paths.state, process.env, options), process.platform, process.env);
   const trial = { machine: readMachine(now()), withinMs: TRIAL_CONNECT_MS, network, now, draw: Math.random, log };
   await proveVersion(paths.state, ownVersions(), trial, stopping);
 }
 
-async function serveState(paths: Paths, { options, supervisor, stopping, restart, log }: Serving): Promise<void> {
+async function serveState(paths: Paths, serving: Serving): Promise<void> {
+  const { options, supervisor, stopping, restart, isStartedAgain, log } = serving;
   const { runDaemon } = await import("./daemon.ts");
   const versions = ownVersions();
   using held = openToServe(paths.state);
@@ -174,8 +181,6 @@ async function serveState(paths: Paths, { options, supervisor, stopping, restart
   const { platform } = process;
   const launcher = besideProgram(LAUNCHER);
   const containment = openContainment({ platform, bootId: machine.bootId, running: paths.running, launcher });
-  // On the others nothing says so; there it is launchd or the service host that starts an installed agent.
-  const isStartedAgain = platform !== "linux" || supervisor.isThere;
   const self = { keys: pinnedKeys(), platform: builtPlatform(machine), versions, isStartedAgain, restart };
   const environment = { ...runEnvironment(paths), containment, self };
   const named = () => networkOf(paths.state, process.env, options);

@@ -13,6 +13,21 @@ export type Supervised = {
   readonly paths: Paths;
 };
 
+/**
+ * Whether whoever started this agent starts it again when it has ended: systemd, or Windows' service host, which holds its input. On macOS
+ * nothing says so, and launchd starts an installed agent.
+ */
+export function startsAgain(
+  platform: NodeJS.Platform,
+  {
+    supervisor,
+    untilInputEnds,
+  }: { readonly supervisor: Pick<Supervisor, "isThere">; readonly untilInputEnds: boolean },
+): boolean {
+  if (platform === "win32") return untilInputEnds;
+  return platform === "darwin" || supervisor.isThere;
+}
+
 /** Serves. Rejects with what `serve` rejects with, where somebody starts the agent again not before it has waited. */
 export async function superviseRun(serve: () => Promise<void>, given: Supervised): Promise<void> {
   const { supervisor, stopping } = given;
