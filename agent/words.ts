@@ -1,7 +1,7 @@
 // Status and journal in words for a person at the device.
 import * as v from "valibot";
-import type { JournalLine } from "./state/journal.ts";
 import type { Status } from "./binding/public-status.ts";
+import type { JournalLine } from "./state/journal.ts";
 
 export function statusWords(status: Status): string {
   if (!status.bound) return "This device has no owner.\n  to bind it: keybound-agent bind FILE --trust PIN";

@@ -4,10 +4,10 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { RESULT_PART_BYTES } from "../../protocol/limits.ts";
-import { UPLOAD_RETRY_MS } from "../limits.ts";
-import { confirmStored, type OutboxReceipt, waitingReceipts } from "./outbox.ts";
 import type { OwnerState } from "../binding/owner-state.ts";
 import { type RelayConnection, RelayFailure } from "../connection/relay-connection.ts";
+import { UPLOAD_RETRY_MS } from "../limits.ts";
+import { confirmStored, type OutboxReceipt, waitingReceipts } from "./outbox.ts";
 
 export type UploadsOptions = {
   readonly owned: OwnerState;

@@ -3,15 +3,15 @@
 import { toBase64url } from "../../protocol/bytes.ts";
 import { machineTag } from "../../protocol/enrolment.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
-import { noteEnded } from "../jobs/cancels.ts";
-import { append, type JournalPlace } from "../state/journal.ts";
-import { startedJobs, waitingJob, waitingJobs } from "../jobs/ledger.ts";
-import type { Machine } from "../machine.ts";
-import { endJob } from "../jobs/occurrences.ts";
 import { answer, receiptCount, standingOf } from "../answers/outbox.ts";
-import type { Owner } from "./owner.ts";
+import { noteEnded } from "../jobs/cancels.ts";
+import { startedJobs, waitingJob, waitingJobs } from "../jobs/ledger.ts";
+import { endJob } from "../jobs/occurrences.ts";
+import type { Machine } from "../machine.ts";
+import { append, type JournalPlace } from "../state/journal.ts";
 import type { State } from "../state/state.ts";
 import type { AgentVersion } from "../version.ts";
+import type { Owner } from "./owner.ts";
 
 export type IdentityEnd = {
   readonly state: State;

@@ -3,12 +3,12 @@
 import type { Logger } from "pino";
 import * as v from "valibot";
 import { type Signer, signerOf } from "../../protocol/signature.ts";
-import { MAX_FAREWELL_RECEIPTS } from "../limits.ts";
 import type { OutboxReceipt } from "../answers/outbox.ts";
+import { sendReceipt } from "../answers/uploads.ts";
 import { type RelayConnection, RelayFailure } from "../connection/relay-connection.ts";
+import { MAX_FAREWELL_RECEIPTS } from "../limits.ts";
 import { bytesOf, numberOf, textOf } from "../state/row.ts";
 import type { State } from "../state/state.ts";
-import { sendReceipt } from "../answers/uploads.ts";
 
 export type Farewell = {
   /** The former identity: good for a login at the former owner's relays, and for nothing else here. */

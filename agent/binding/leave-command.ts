@@ -3,9 +3,9 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentFault, isDiskFull } from "../fault.ts";
 import { type HeldState, openToServe } from "../state/held-state.ts";
-import { leave, type LeaveOptions, type Leaving, removeFiles, removeFolders } from "./leave.ts";
-import { emptyNewerState } from "./leave-newer.ts";
 import { dropCopies } from "../state/state-copy.ts";
+import { emptyNewerState } from "./leave-newer.ts";
+import { leave, type LeaveOptions, type Leaving, removeFiles, removeFolders } from "./leave.ts";
 
 /**
  * Ends the binding and says in one line who heard of it. A version on trial leaves no trace: where it has changed the tables, the state is

@@ -1,8 +1,8 @@
 // What is kept of an owner whose agent was uninstalled here: how far its key log went and the floor under the clock, and no key.
 // By it an old package of the same tenant, bound later, does not take the device back behind a revocation.
-import { keyStateOf, type Owner } from "./owner.ts";
 import { numberOf, textOf } from "../state/row.ts";
 import type { State } from "../state/state.ts";
+import { keyStateOf, type Owner } from "./owner.ts";
 
 export type LeftOwner = Pick<Owner, "keyState" | "deployedAt" | "floor">;
 

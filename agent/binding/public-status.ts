@@ -2,13 +2,13 @@
 import type { RefusedPackage } from "../../protocol/binding-report.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { isDiskFull } from "../fault.ts";
-import { lastRefusal } from "../state/journal.ts";
-import { readOwner } from "./owner.ts";
 import type { Paths } from "../paths.ts";
-import { refusedPackage } from "./refused-package.ts";
+import { lastRefusal } from "../state/journal.ts";
 import { replaceFile } from "../state/replace-file.ts";
 import { numberOf } from "../state/row.ts";
 import type { State } from "../state/state.ts";
+import { readOwner } from "./owner.ts";
+import { refusedPackage } from "./refused-package.ts";
 
 export type Status =
   | { readonly bound: false; readonly at: number }

@@ -2,11 +2,11 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import * as v from "valibot";
+import { type Status, statusOf } from "../binding/public-status.ts";
 import { AgentFault } from "../fault.ts";
-import { type JournalLine, readJournal } from "../state/journal.ts";
 import { BUNDLED_ENTRIES } from "../limits.ts";
 import type { Paths } from "../paths.ts";
-import { type Status, statusOf } from "../binding/public-status.ts";
+import { type JournalLine, readJournal } from "../state/journal.ts";
 import type { Diagnosis } from "./doctor.ts";
 import { codeOf } from "./finding.ts";
 import { viewState } from "./view-state.ts";

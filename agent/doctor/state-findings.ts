@@ -2,12 +2,12 @@
 import { lastWord } from "../../protocol/checkpoint.ts";
 import { MAX_CLOCK_AHEAD_MS, MAX_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { pinOf } from "../../protocol/pin.ts";
-import { countJobs } from "../jobs/ledger.ts";
-import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "../limits.ts";
-import type { Machine } from "../machine.ts";
 import { outboxLoad } from "../answers/outbox.ts";
 import { heardAtPlace, isOwnMachine, type Owner, readVouches } from "../binding/owner.ts";
 import { refusedPackage } from "../binding/refused-package.ts";
+import { countJobs } from "../jobs/ledger.ts";
+import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "../limits.ts";
+import type { Machine } from "../machine.ts";
 import type { State } from "../state/state.ts";
 import { failed, type Finding, mebibytes, ok, span, warning } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 // Which version of the agent runs, which is packaged, and what became of the last update.
 import { whyNoStart } from "../update/starter.ts";
-import { isNewer } from "../version.ts";
 import { seeVersions, type Versions } from "../update/versions.ts";
+import { isNewer } from "../version.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
 /** Where the starter says what it does, and how one sees who may write. */

@@ -2,8 +2,8 @@
 import type { Outcome } from "../../protocol/outcome.ts";
 import type { Random } from "../../protocol/seal.ts";
 import type { Runnable } from "../../protocol/verify-job.ts";
-import { clearFetched, fetchFile, type FetchResult } from "./fetch-file.ts";
 import type { EndCause, RunEnvironment } from "../run/run-job.ts";
+import { clearFetched, fetchFile, type FetchResult } from "./fetch-file.ts";
 
 export class Fetches {
   readonly #environment: RunEnvironment;

@@ -4,10 +4,10 @@ import { blobsOf, type JobFile } from "../../protocol/job-file.ts";
 import { BLOB_PART_BYTES } from "../../protocol/limits.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import { sealedSize } from "../../protocol/stream.ts";
-import { isDiskFull } from "../fault.ts";
-import { checkFreeSpace, type Need } from "./free-space.ts";
-import { MAX_HELD_FILE_BYTES, UPLOAD_RETRY_MS } from "../limits.ts";
 import { ConnectionLost, type RelayConnection, RelayFailure } from "../connection/relay-connection.ts";
+import { isDiskFull } from "../fault.ts";
+import { MAX_HELD_FILE_BYTES, UPLOAD_RETRY_MS } from "../limits.ts";
+import { checkFreeSpace, type Need } from "./free-space.ts";
 import type { SealedFiles } from "./sealed-files.ts";
 
 export type Wanted = {

@@ -2,13 +2,13 @@
 import type { Logger } from "pino";
 import { rmSync } from "node:fs";
 import type { Refusal } from "../../protocol/refusal.ts";
-import { FileIntake } from "./file-intake.ts";
-import { isWaiting } from "../jobs/ledger.ts";
 import type { OwnerState } from "../binding/owner-state.ts";
-import { clearPlaced, needsOf, placeFiles } from "./place-files.ts";
-import { broughtFiles, type TurnTaker } from "../jobs/prepared.ts";
 import type { RelayConnection } from "../connection/relay-connection.ts";
+import { isWaiting } from "../jobs/ledger.ts";
+import { broughtFiles, type TurnTaker } from "../jobs/prepared.ts";
 import type { PreparedJob, RunEnvironment } from "../run/run-job.ts";
+import { FileIntake } from "./file-intake.ts";
+import { clearPlaced, needsOf, placeFiles } from "./place-files.ts";
 import { SealedFiles } from "./sealed-files.ts";
 
 export type JobFilesOptions = {

@@ -6,10 +6,10 @@ import type { JobBody } from "../../protocol/job-body.ts";
 import { isFileName, type JobFile } from "../../protocol/job-file.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import { isDiskFull } from "../fault.ts";
-import { checkFreeSpace, type Need } from "./free-space.ts";
-import { openedChunks } from "./opened-file.ts";
 import { type Account, checkUser, findAccounts } from "../run/account.ts";
 import type { PreparedJob, RunEnvironment } from "../run/run-job.ts";
+import { checkFreeSpace, type Need } from "./free-space.ts";
+import { openedChunks } from "./opened-file.ts";
 import { openSafeFolder } from "./safe-folder.ts";
 import type { SealedFiles } from "./sealed-files.ts";
 

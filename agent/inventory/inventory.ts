@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import * as v from "valibot";
 import { type Inventory, MAX_INVENTORY_TEXT, signInventory } from "../../protocol/inventory.ts";
 import { MAX_INVENTORY_BYTES } from "../../protocol/limits.ts";
-import { INVENTORY_TIMEOUT_MS } from "../limits.ts";
 import type { Owner } from "../binding/owner.ts";
+import { INVENTORY_TIMEOUT_MS } from "../limits.ts";
 
 /** What the asking process prints. */
 export type Facts = Omit<Inventory, "tenant" | "device" | "time" | "agent">;

@@ -1,16 +1,16 @@
 // Jobs that are being done now: programs that run, with their live output, files that are being read for their readers, and the agent's own program. Each has
 // its place here until its receipt is written.
 import type { Runnable } from "../../protocol/verify-job.ts";
-import { Fetches } from "../files/fetches.ts";
-import type { JobsOptions } from "./jobs-options.ts";
-import type { StartedJob } from "./ledger.ts";
 import { LiveOutput } from "../answers/live.ts";
 import { type Answer, resultFiles } from "../answers/outbox.ts";
-import type { Prepared, PreparedRun } from "./prepared.ts";
 import { sealResult } from "../answers/result.ts";
+import { Fetches } from "../files/fetches.ts";
 import { type EndCause, type RunningJob, runJob } from "../run/run-job.ts";
-import { SelfUpdates } from "../update/self-updates.ts";
 import type { State } from "../state/state.ts";
+import { SelfUpdates } from "../update/self-updates.ts";
+import type { JobsOptions } from "./jobs-options.ts";
+import type { StartedJob } from "./ledger.ts";
+import type { Prepared, PreparedRun } from "./prepared.ts";
 
 type Run = { readonly running: RunningJob; readonly live: LiveOutput };
 

@@ -3,16 +3,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Outcome, outcomeWords } from "../../protocol/outcome.ts";
 import type { Refusal } from "../../protocol/refusal.ts";
+import { type Answer, answer, type Standing, standingOf } from "../answers/outbox.ts";
+import { isDiskFull } from "../fault.ts";
+import { DISK_RETRY_MS } from "../limits.ts";
+import type { State } from "../state/state.ts";
 import { noteEnded } from "./cancels.ts";
 import { endExpired } from "./expired.ts";
-import { isDiskFull } from "../fault.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import { endedWaiting } from "./judge-job.ts";
 import type { WaitingJob } from "./ledger.ts";
-import { DISK_RETRY_MS } from "../limits.ts";
 import { beginRun, endJob, endRun, type Say } from "./occurrences.ts";
-import { type Answer, answer, type Standing, standingOf } from "../answers/outbox.ts";
-import type { State } from "../state/state.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
 export type EndingsOptions = Pick<JobsOptions, "owned" | "bootId" | "agent" | "now" | "log" | "onReceipt"> & {

@@ -1,9 +1,9 @@
 // Waiting jobs whose end has come before their turn: answered some in each transaction, so that thousands cost no thousand syncs.
-import { waitingJob, type WaitingJob } from "./ledger.ts";
-import { MAX_EXPIRED_AT_ONCE } from "../limits.ts";
-import { endJob, type Say } from "./occurrences.ts";
 import type { OwnerState } from "../binding/owner-state.ts";
+import { MAX_EXPIRED_AT_ONCE } from "../limits.ts";
 import type { State } from "../state/state.ts";
+import { waitingJob, type WaitingJob } from "./ledger.ts";
+import { endJob, type Say } from "./occurrences.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
 /** Ends those that have expired by now, and answers which. */

@@ -3,6 +3,8 @@
 import type { Outcome } from "../../protocol/outcome.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import { type Runnable, VerifiedJob } from "../../protocol/verify-job.ts";
+import type { EndCause } from "../run/run-job.ts";
+import { clearSources } from "../run/source-file.ts";
 import { noteAccepted } from "./accept.ts";
 import { Active } from "./active.ts";
 import { barredStatement } from "./barred.ts";
@@ -14,8 +16,6 @@ import { claim, type Delivery, PLAIN, type StartedJob, startedJobs } from "./led
 import { bodyOfTurn, prepare, type Prepared } from "./prepared.ts";
 import { type RefusedReception, Refusals } from "./refusals.ts";
 import { checkCancelRoom, checkRoom } from "./room.ts";
-import type { EndCause } from "../run/run-job.ts";
-import { clearSources } from "../run/source-file.ts";
 import { Turns } from "./turns.ts";
 
 /** What became of a delivery. `taken`: the relay need not send it again. */

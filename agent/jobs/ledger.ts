@@ -4,9 +4,9 @@ import type { JobBody } from "../../protocol/job-body.ts";
 import { dueAt, type Schedule } from "../../protocol/runs.ts";
 import type { VerifiedJob } from "../../protocol/verify-job.ts";
 import { Window } from "../../protocol/window.ts";
-import { countBarred, forgetBarred } from "./barred.ts";
 import { bytesOf, numberOf, optionalNumberOf, optionalTextOf, type Row, textOf } from "../state/row.ts";
 import type { State } from "../state/state.ts";
+import { countBarred, forgetBarred } from "./barred.ts";
 import type { Waiting } from "./turn-queue.ts";
 
 //   waiting --> started --> finished          claimed and to run later, or at once; `started` after a crash is `lost`

@@ -1,9 +1,9 @@
 // The occurrences of a job that runs several times, in the ledger: each begins at most once, and is answered by its own receipt or by
 // that of the range of missed ones in which it is (SPEC 8.7). A job that runs once is the plain case of the same steps.
 import { newestDue } from "../../protocol/runs.ts";
-import { awaitOccurrence, begin, finish, type Recurrence, recurrenceOf } from "./ledger.ts";
 import type { Answer } from "../answers/outbox.ts";
 import type { State } from "../state/state.ts";
+import { awaitOccurrence, begin, finish, type Recurrence, recurrenceOf } from "./ledger.ts";
 
 /** Writes a receipt, inside the caller's transaction. */
 export type Say = (given: Answer) => void;

@@ -3,10 +3,10 @@
 import type { JobFile } from "../../protocol/job-file.ts";
 import { archiveFile } from "../../protocol/update-body.ts";
 import type { Runnable, RunnableJob } from "../../protocol/verify-job.ts";
-import { type Claim, PLAIN } from "./ledger.ts";
 import { checkFiles } from "../files/place-files.ts";
 import { type PreparedJob, prepareJob, type RunEnvironment } from "../run/run-job.ts";
 import { checkUpdate } from "../update/self-update.ts";
+import { type Claim, PLAIN } from "./ledger.ts";
 import type { Waiting } from "./turn-queue.ts";
 
 /** A cancel takes none. */

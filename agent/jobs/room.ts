@@ -1,10 +1,10 @@
 // Whether this device can take one more job: what it must remember and still has to send is bounded.
 import { MAX_LEDGER_JOBS, RESERVED_LEDGER_JOBS } from "../../protocol/limits.ts";
 import { refuse } from "../../protocol/refusal.ts";
-import { countJobs } from "./ledger.ts";
-import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "../limits.ts";
 import { outboxLoad } from "../answers/outbox.ts";
+import { MAX_OUTBOX_BYTES, MAX_OUTBOX_RECEIPTS } from "../limits.ts";
 import type { State } from "../state/state.ts";
+import { countJobs } from "./ledger.ts";
 
 /** Jobs that are no cancels. */
 const MAX_OTHER_JOBS = MAX_LEDGER_JOBS - RESERVED_LEDGER_JOBS;

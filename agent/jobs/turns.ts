@@ -3,15 +3,15 @@
 import { runningJobs } from "../../protocol/policy.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { isOpen } from "../../protocol/window.ts";
+import type { Answer } from "../answers/outbox.ts";
+import { JobFiles } from "../files/job-files.ts";
+import { MAX_LOOK_MS, ROOM_RETRY_MS } from "../limits.ts";
 import type { Active, Beginning } from "./active.ts";
 import type { Endings } from "./endings.ts";
-import { JobFiles } from "../files/job-files.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import { judgeAgain } from "./judge-job.ts";
 import { waitingForFiles, waitingJob, type WaitingJob, waitingJobs, waitingTurn } from "./ledger.ts";
-import { MAX_LOOK_MS, ROOM_RETRY_MS } from "../limits.ts";
 import { beginRun } from "./occurrences.ts";
-import type { Answer } from "../answers/outbox.ts";
 import {
   broughtFiles,
   placesFiles,

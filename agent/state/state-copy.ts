@@ -4,10 +4,10 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readdirSync, ren
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DATABASE_WAIT_MS } from "../limits.ts";
+import { isRelease } from "../version.ts";
 import { syncFolder } from "./replace-file.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { isSqliteError, schemaVersionOf } from "./state.ts";
-import { isRelease } from "../version.ts";
 
 const PREFIX = "state.db.before-";
 /** A copy that is being made. */

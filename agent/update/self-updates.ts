@@ -4,11 +4,11 @@ import { type Outcome, refusedOutcome } from "../../protocol/outcome.ts";
 import { Refusal, refuse } from "../../protocol/refusal.ts";
 import { archiveFile } from "../../protocol/update-body.ts";
 import type { Runnable } from "../../protocol/verify-job.ts";
-import { isDiskFull } from "../fault.ts";
-import type { StartedJob } from "../jobs/ledger.ts";
 import type { Answer } from "../answers/outbox.ts";
-import type { EndCause, RunEnvironment } from "../run/run-job.ts";
+import { isDiskFull } from "../fault.ts";
 import { SealedFiles } from "../files/sealed-files.ts";
+import type { StartedJob } from "../jobs/ledger.ts";
+import type { EndCause, RunEnvironment } from "../run/run-job.ts";
 import { askedTrial, beginTrial, makeIncoming, trialOf, withdrawTrial } from "./versions.ts";
 
 //   begun --> unpacked --> on trial --> the process ends --> proved, or failed and the former version runs

@@ -1,8 +1,8 @@
 // What the version that serves does for the versions on the disk: says what failed before it, tidies, and tells the starter that it runs.
 import type { Logger } from "pino";
 import { AgentFault } from "../fault.ts";
-import { journalFailure } from "../state/held-state.ts";
 import { STARTED_MS } from "../limits.ts";
+import { journalFailure } from "../state/held-state.ts";
 import type { State } from "../state/state.ts";
 import { cleanUp, forgetStarts, seeVersions, type Versions } from "./versions.ts";
 

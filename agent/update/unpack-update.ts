@@ -10,8 +10,8 @@ import { MAX_UPDATE_BYTES, MAX_UPDATE_FILES } from "../../protocol/limits.ts";
 import type { Platform } from "../../protocol/platform.ts";
 import { refuse } from "../../protocol/refusal.ts";
 import { checkFreeSpace } from "../files/free-space.ts";
-import { UNPACK_WINDOW_LOG } from "../limits.ts";
 import { openedChunks } from "../files/opened-file.ts";
+import { UNPACK_WINDOW_LOG } from "../limits.ts";
 import { type TarEvent, TarReader } from "./read-tar.ts";
 
 export type Packed = {

@@ -6,8 +6,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { AgentFault } from "../fault.ts";
 import { MAX_VERSION_TEXT_BYTES, REMOVE_RETRIES } from "../limits.ts";
 import { moveFolder, replaceFile, syncFolder, syncTree } from "../state/replace-file.ts";
-import { whyNoStart } from "./starter.ts";
 import { isNewer, isRelease, RELEASE } from "../version.ts";
+import { whyNoStart } from "./starter.ts";
 
 export type Versions = {
   /** The folder of the installed agent, PROGRAM. */

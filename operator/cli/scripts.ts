@@ -2,8 +2,8 @@
 import { Command } from "commander";
 import { repeated } from "../quantity.ts";
 import type { World } from "../world.ts";
-import { addExample, type SetExitCode, withCommon } from "./shared-options.ts";
 import { withRunOptions } from "./jobs.ts";
+import { addExample, type SetExitCode, withCommon } from "./shared-options.ts";
 
 const load = () => import("../commands/script.ts");
 

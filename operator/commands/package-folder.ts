@@ -4,7 +4,6 @@ import { join, resolve } from "node:path";
 import { pinOf } from "../../protocol/pin.ts";
 import type { Session } from "../connection/session.ts";
 import { installText, REBIND_WARNING } from "../deployment/install-text.ts";
-import { pinnedKeys } from "../release/release-keys.ts";
 import { copyInstaller, type Release, readRelease, releaseFolder } from "../deployment/release-folder.ts";
 import { signPackage } from "../deployment/sign-deployment.ts";
 import { type StagedFolder, stageFolder } from "../deployment/staged-folder.ts";
@@ -16,6 +15,7 @@ import { type CommonOptions, openDesk, print, printJson, say } from "../desk.ts"
 import { Fault } from "../fault.ts";
 import { MAX_NAMED_REDEPLOYS } from "../limits.ts";
 import { plain } from "../present/escape.ts";
+import { pinnedKeys } from "../release/release-keys.ts";
 import { type Redeploy, type RedeployRow, type RedeployState, redeployOf } from "../tenant/redeploy.ts";
 import { openUnlocked, sendCheckpoint } from "../unlock/unlock.ts";
 import type { World } from "../world.ts";

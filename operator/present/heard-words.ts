@@ -1,7 +1,7 @@
 // Who has heard of an entry of the key log, in a line or two.
+import { goneWords } from "../devices/gone-devices.ts";
 import type { OddPlace } from "../keys/standing.ts";
 import type { ColleagueHeard, DeviceBehind, DevicesHeard, Heard } from "../keys/who-heard.ts";
-import { goneWords } from "../devices/gone-devices.ts";
 import { MAX_NAMED_GROUPS } from "../limits.ts";
 import { every } from "./either.ts";
 import { plain } from "./escape.ts";

@@ -2,9 +2,9 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { readTombstones } from "../../agent/binding/owner.ts";
 import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { lockState } from "../../agent/state/lock.ts";
-import { readTombstones } from "../../agent/binding/owner.ts";
 import { State } from "../../agent/state/state.ts";
 import { pinOf } from "../../protocol/pin.ts";
 import { DAY } from "../cast/clock.ts";

@@ -2,11 +2,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { writePublicStatus } from "../../agent/binding/public-status.ts";
 import { runDaemon } from "../../agent/daemon.ts";
 import { takeInventory } from "../../agent/inventory/inventory.ts";
-import { readJournal } from "../../agent/state/journal.ts";
 import { pathsIn } from "../../agent/paths.ts";
-import { writePublicStatus } from "../../agent/binding/public-status.ts";
+import { readJournal } from "../../agent/state/journal.ts";
 import { State } from "../../agent/state/state.ts";
 import { readInventory } from "../../protocol/inventory.ts";
 import { raw } from "../cast/person.ts";

@@ -1,8 +1,8 @@
 // Leaving as a program that kills itself at its n-th look at a commit: `fault-leave.ts STATE N`, with N 0 never.
 import pino from "pino";
 import { leave } from "../../agent/binding/leave.ts";
-import { readMachine } from "../../agent/machine.ts";
 import { DIRECTLY } from "../../agent/connection/network.ts";
+import { readMachine } from "../../agent/machine.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { State } from "../../agent/state/state.ts";
 import { AGENT } from "./machine.ts";

@@ -1,8 +1,8 @@
 // A device whose relay served it another branch of the key log, signed by an admin who was revoked elsewhere: what it makes
 // of the revocation once it hears of it, on its real state.
 import { describe, expect, test } from "vitest";
-import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { takeKeyEntries } from "../../agent/binding/key-follower.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { admitKey } from "../../protocol/key-admission.ts";
 import { DAY } from "../cast/clock.ts";
 import { jobFor } from "../cast/job.ts";

@@ -4,14 +4,14 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
-import { readMachine } from "../../agent/machine.ts";
-import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { readLeftOwner } from "../../agent/binding/left-owner.ts";
 import { isBound, readTombstones } from "../../agent/binding/owner.ts";
+import { readMachine } from "../../agent/machine.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { bytesOf } from "../../agent/state/row.ts";
 import { SCHEMA_VERSION } from "../../agent/state/schema.ts";
-import { State } from "../../agent/state/state.ts";
 import { copyState } from "../../agent/state/state-copy.ts";
+import { State } from "../../agent/state/state.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { Program } from "../e2e/program.ts";
 import { systemClock } from "./agent-process.ts";

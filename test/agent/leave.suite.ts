@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { readFarewell } from "../../agent/binding/farewell.ts";
-import { verifyJournal } from "../../agent/state/journal.ts";
 import { isBound } from "../../agent/binding/owner.ts";
+import { verifyJournal } from "../../agent/state/journal.ts";
 import { bound, diesLeaving } from "./leaving.ts";
 
 /** A server that takes connections and never says a word. */

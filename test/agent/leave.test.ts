@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readFarewell } from "../../agent/binding/farewell.ts";
-import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { isBound } from "../../agent/binding/owner.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { bytesOf } from "../../agent/state/row.ts";
 import { readReceipt } from "../../protocol/receipt.ts";
 import { jobFor } from "../cast/job.ts";

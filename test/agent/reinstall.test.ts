@@ -1,11 +1,11 @@
 // A device whose agent was uninstalled, bound again: a new identity on the old journal, and never behind what it knew of its owner.
 import pino from "pino";
 import { describe, expect, it } from "vitest";
-import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { leave } from "../../agent/binding/leave.ts";
-import { DIRECTLY } from "../../agent/connection/network.ts";
 import { readVouches } from "../../agent/binding/owner.ts";
+import { DIRECTLY } from "../../agent/connection/network.ts";
 import { pathsIn } from "../../agent/paths.ts";
+import { readJournal, verifyJournal } from "../../agent/state/journal.ts";
 import { person } from "../cast/person.ts";
 import { Tenant } from "../cast/tenant.ts";
 import { bindTo, deviceOf, ownerOf } from "./bound.ts";

@@ -1,11 +1,11 @@
 // The agent's daemon as a program on a machine whose boot the test names: `story-agent.ts STATE BOOT`.
 import { randomBytes } from "node:crypto";
-import { runDaemon } from "../../agent/daemon.ts";
-import { openLog } from "../../agent/service/log.ts";
 import { DIRECTLY } from "../../agent/connection/network.ts";
+import { runDaemon } from "../../agent/daemon.ts";
 import { pathsIn } from "../../agent/paths.ts";
-import { State } from "../../agent/state/state.ts";
+import { openLog } from "../../agent/service/log.ts";
 import { UNSUPERVISED } from "../../agent/service/supervisor.ts";
+import { State } from "../../agent/state/state.ts";
 import { AGENT, environmentIn, MACHINE } from "./machine.ts";
 
 const [folder, bootId] = process.argv.slice(2);

@@ -4,7 +4,6 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { versionFindings } from "../../agent/doctor/version-findings.ts";
-import { isNewer, isRelease } from "../../agent/version.ts";
 import {
   beginTrial,
   canUpdate,
@@ -17,6 +16,7 @@ import {
   trialOf,
   type Versions,
 } from "../../agent/update/versions.ts";
+import { isNewer, isRelease } from "../../agent/version.ts";
 import { InstalledVersions } from "./installed-versions.ts";
 import { PACKAGED } from "./version-cases.ts";
 
