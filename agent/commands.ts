@@ -21,6 +21,7 @@ import { proxyWords } from "../protocol/proxy-choice.ts";
 import type { Paths } from "./paths.ts";
 import { type Status, statusOf, writePublicStatus } from "./binding/public-status.ts";
 import { makeStateFolder, State } from "./state/state.ts";
+import { viewState } from "./state/view-state.ts";
 import { journalWords, statusWords } from "./words.ts";
 
 export type BindCommand = Omit<BindOptions, "state" | "consent"> & {
@@ -176,8 +177,7 @@ export function journalCommand({
   last: number;
   verify: boolean;
 }): string {
-  const state = State.view(paths.state);
-  if (state === undefined) throw new AgentFault("not-bound", `no readable state in ${paths.state}`);
+  const state = openedToLook(paths.state);
   try {
     if (verify) {
       const { from, to } = verifyJournal(state);
@@ -191,3 +191,16 @@ export function journalCommand({
     state.close();
   }
 }
+
+function openedToLook(folder: string): State {
+  const viewed = viewState(folder);
+  if (viewed.type === "open") return viewed.state;
+  const { code, says } = UNSEEN[viewed.type];
+  throw new AgentFault(code, `${says}: ${folder}`);
+}
+
+const UNSEEN = {
+  none: { code: "not-bound", says: "there is no state" },
+  unreadable: { code: "file-unreadable", says: "not for this user" },
+  odd: { code: "state-newer", says: "or is damaged" },
+} as const;

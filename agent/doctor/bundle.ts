@@ -9,7 +9,7 @@ import type { Paths } from "../paths.ts";
 import { type JournalLine, readJournal } from "../state/journal.ts";
 import type { Diagnosis } from "./doctor.ts";
 import { codeOf } from "./finding.ts";
-import { viewState } from "./view-state.ts";
+import { viewState } from "../state/view-state.ts";
 
 /** Writes the bundle; `file` must be new. Throws `file-unwritable`. */
 export function writeBundle(file: string, { diagnosis, paths }: { diagnosis: Diagnosis; paths: Paths }): void {

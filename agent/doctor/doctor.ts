@@ -21,7 +21,7 @@ import { proxyFinding, relayFindings } from "./relay-findings.ts";
 import { serviceFindings } from "./service-findings.ts";
 import { stateFindings, unboundFindings, UNSEEN } from "./state-findings.ts";
 import { versionFindings } from "./version-findings.ts";
-import { type Viewed, viewState } from "./view-state.ts";
+import { type Viewed, viewState } from "../state/view-state.ts";
 
 export type DoctorOptions = {
   readonly paths: Paths;

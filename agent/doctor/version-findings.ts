@@ -38,7 +38,8 @@ export function versionFindings(versions: Versions): readonly Finding[] {
             "wait, half an hour at the most; one that waits for a first try needs the service restarted",
           ),
         ]),
-    ...(failed === undefined
+    // What the package has since overtaken is of no interest any more.
+    ...(failed === undefined || !isNewer(failed.version, packaged)
       ? []
       : [
           warning(

@@ -39,13 +39,24 @@ export class LogFile {
     }
   }
 
-  /** Each file gets the number after its own, the last one is gone, and an empty one begins. */
+  /**
+   * Each file gets the number after its own, the last one is gone, and an empty one begins: made first, so that a disk that has no room for it
+   * turns nothing.
+   */
   #turn(former: number): void {
-    for (let number = this.#bounds.kept; number > 0; number--) {
-      const from = number === 1 ? this.#path : `${this.#path}.${number - 1}`;
-      renameUnlessGone(from, `${this.#path}.${number}`);
+    const next = `${this.#path}.new`;
+    const opened = openLogFile(next);
+    try {
+      for (let number = this.#bounds.kept; number > 0; number--) {
+        const from = number === 1 ? this.#path : `${this.#path}.${number - 1}`;
+        renameUnlessGone(from, `${this.#path}.${number}`);
+      }
+      renameSync(next, this.#path);
+    } catch (error) {
+      closeSync(opened.descriptor);
+      throw error;
     }
-    this.#open = openLogFile(this.#path);
+    this.#open = opened;
     closeSync(former);
   }
 }

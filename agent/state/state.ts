@@ -36,8 +36,12 @@ export class State {
   static view(folder: string): State | undefined {
     try {
       const db = new DatabaseSync(join(folder, "state.db"), { readOnly: true, timeout: DATABASE_WAIT_MS });
-      db.exec("PRAGMA trusted_schema = OFF");
-      return schemaVersionOf(db) === SCHEMA_VERSION ? new State(folder, { db, observe: () => undefined }) : undefined;
+      if (schemaVersionOf(db) === SCHEMA_VERSION) {
+        db.exec("PRAGMA trusted_schema = OFF");
+        return new State(folder, { db, observe: () => undefined });
+      }
+      db.close();
+      return undefined;
     } catch (error) {
       if (isSqliteError(error)) return undefined;
       throw error;

@@ -33,6 +33,21 @@ it("goes on with what is there, for its owner alone to read from then on", () =>
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
+it("turns no file where there is no room for another", () => {
+  const place = folder();
+  const log = new LogFile(join(place, "log"), { maxBytes: 18, kept: 2 });
+  for (const number of [101, 102, 103, 104]) log.write(line(number));
+  const before = ["log.1", "log"].map((name) => readFileSync(join(place, name), "utf8"));
+  // As a disk that is full would refuse it.
+  mkdirSync(join(place, "log.new"));
+  for (const number of [105, 106, 107]) log.write(line(number));
+  expect(["log.1", "log"].map((name) => readFileSync(join(place, name), "utf8"))).toEqual(before);
+  expect(readdirSync(place).toSorted()).toEqual(["log", "log.1", "log.new"]);
+  rmdirSync(join(place, "log.new"));
+  log.write(line(108));
+  expect(readFileSync(join(place, "log"), "utf8")).toContain("3 lines of this log were lost");
+});
+
 it("loses lines rather than stop the agent where it cannot be written, and says so afterwards", () => {
   const path = join(folder(), "log");
   mkdirSync(path);

@@ -164,6 +164,17 @@ describe("on Windows this process", () => {
   });
 });
 
+function toldOfFailed(version: string): readonly string[] {
+  const on = new InstalledVersions();
+  on.write("failed", `${version} 3\n`);
+  return versionFindings(on.seenBy(PACKAGED)).map(({ says }) => says);
+}
+
+it("the doctor tells of a version that failed until the package is as new", () => {
+  expect(toldOfFailed("0.9.0")).toContainEqual(expect.stringContaining("0.9.0 failed after 3 tries"));
+  expect(toldOfFailed(PACKAGED)).not.toContainEqual(expect.stringContaining("failed"));
+});
+
 describe("cleaning up", () => {
   it("keeps the version that runs and the one before it, and what is being tried", () => {
     const on = new InstalledVersions();

@@ -1,7 +1,7 @@
-// The state as the doctor sees it: beside a running daemon, without a lock, and whether or not it may be read.
+// The state as somebody who looks at it sees it: beside a running daemon, without a lock, and whether or not it may be read.
 import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
-import { State } from "../state/state.ts";
+import { State } from "./state.ts";
 
 /** `odd`: it is there and readable, and not what this version reads. */
 export type Viewed =
