@@ -6,6 +6,7 @@ import { Refusal, refuse } from "../../protocol/refusal.ts";
 import type { RosterDevice } from "../../protocol/roster.ts";
 import { type CommonOptions, type Desk, openDesk, print, printJson, say } from "../desk.ts";
 import { shortId } from "../devices/device-name.ts";
+import { type Ending, endingWords, partGone } from "../devices/gone-devices.ts";
 import { Fault, writeFault } from "../fault.ts";
 import { AT_START } from "../results/follow-job.ts";
 import { type Delivery, type JobRecord, readRecord } from "../results/job-record.ts";
@@ -44,6 +45,7 @@ export async function showJob(world: World, typed: string, options: ShowOptions)
   const record = await readRecord(session, await findJob(session, typed), own);
   const ended: Shown[] = [];
   for (const delivery of record.deliveries) ended.push(await endedOf(session, { record, delivery, own }));
+  await noteGone(session, ended);
   if (options.export !== undefined) exportFiles(world, options.export, { session, record });
   const shown = options.failed === true ? ended.filter(({ result }) => !hasSucceeded(result)) : ended;
   if (options.json === true) printJson(world, { ...json(record, shown), counts: countResults(ended) });
@@ -64,8 +66,24 @@ async function openReaders(desk: Desk, unlock: boolean): Promise<{ session: Sess
 
 type Reading = { readonly record: JobRecord; readonly delivery: Delivery; readonly own: readonly Reader[] };
 
-/** How it ended on a device; of a job that comes round the newest answer, and the list of them. */
-type Shown = Ended & { readonly occurrences?: OccurrenceList };
+/** How it ended on a device; of a job that comes round the newest answer, and the list of them; of a device that will not answer why. */
+type Shown = Ended & { readonly occurrences?: OccurrenceList; gone?: Ending };
+
+/** Asks of those that have not answered whether they ever will. */
+async function noteGone(session: Session, ended: readonly Shown[]): Promise<void> {
+  const waiting = ended.filter(
+    ({ result, target }) => result === undefined && session.roster.devices.has(target.device.device),
+  );
+  const { gone } = await partGone(
+    session,
+    waiting.map(({ target }) => target.device),
+  );
+  const endings = new Map(gone.map(({ device, why, at }) => [device.device, { why, at }]));
+  for (const one of waiting) {
+    const ending = endings.get(one.target.device.device);
+    if (ending !== undefined) one.gone = ending;
+  }
+}
 
 async function endedOf(session: Session, { record, delivery, own }: Reading): Promise<Shown> {
   const { device: id, state, note } = delivery;
@@ -158,9 +176,10 @@ function printRecord(world: World, record: JobRecord, ended: readonly Shown[]): 
   const window = work instanceof Refusal || work.kind !== "run" ? undefined : work.body.window;
   for (const words of scheduleWords(manifest, window)) print(world, `when       ${words}`);
   const waiting = ended.filter(({ result }) => result === undefined);
-  for (const { target, followed } of waiting) {
+  for (const { target, followed, gone } of waiting) {
     const note = followed.note === undefined ? "" : ` (its word, not signed: ${noteWords(followed.note)})`;
-    print(world, `${target.device.name}: ${followed.delivery}${note}`);
+    const never = gone === undefined ? "" : `; no answer will come: ${endingWords(gone)}`;
+    print(world, `${target.device.name}: ${followed.delivery}${note}${never}`);
   }
   printGroups(world, ended);
   for (const { target, result } of ended) {
@@ -207,9 +226,11 @@ function json({ manifest, statement, signers, submittedAt, work }: JobRecord, en
     keyHead,
     ...shown,
     ...(runs === undefined ? {} : { runs }),
-    devices: ended.map((one) => ({ ...resultJson(one), ...occurrencesJson(one.occurrences) })),
+    devices: ended.map((one) => ({ ...resultJson(one), ...occurrencesJson(one.occurrences), ...goneJsonOf(one) })),
   };
 }
+
+const goneJsonOf = ({ gone }: Shown) => (gone === undefined ? {} : { gone });
 
 function exportFiles(world: World, folder: string, { session, record }: { session: Session; record: JobRecord }): void {
   try {

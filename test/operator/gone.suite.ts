@@ -102,6 +102,17 @@ describe("a job", () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^keybound: no-targets: .*: all of them are gone$/m)]);
   });
 
+  test("that waits for it since before is shown as one that it will not answer, and the other is waited for", async () => {
+    const { stdout } = expectDone(await house.run(["job", "show", earlier]));
+    expect(stdout).toMatch(/^web1: \w+; no answer will come: uninstalled \d{4}-\d\d-\d\d$/m);
+    expect(stdout).toMatch(/^web2: \w+$/m);
+    const { devices } = JSON.parse(expectDone(await house.run(["job", "show", earlier, "--json"])).stdout);
+    expect(devices.map(({ gone }: { gone?: object }) => gone)).toEqual([
+      { why: "uninstalled", at: expect.any(Number) },
+      undefined,
+    ]);
+  });
+
   test("that fetches a file of it is refused", async () => {
     const { code, stderr } = await house.unlocked(["fetch", "web1", "/etc/hostname", "--to", house.path("hostname")]);
     expect([code, stderr]).toEqual([1, expect.stringMatching(REFUSED)]);
