@@ -2,7 +2,7 @@
  * Makes the packages that ship, under dist/packages/, with SHA256SUMS of them all: `npm run package`; with `-- --only PART`
  * that part alone.
  *
- * KEYBOUND_SIGN_WINDOWS and KEYBOUND_SIGN_MACOS name programs that sign the file which is their one argument, in its place.
+ * KEYBOUND_SIGN_WINDOWS, KEYBOUND_SIGN_MACOS and KEYBOUND_SIGN_RPM name programs that sign the file which is their one argument, in its place.
  * The same commit makes the same bytes. The time that the packages bear is SOURCE_DATE_EPOCH, or the commit's.
  */
 import { execFileSync } from "node:child_process";
@@ -20,7 +20,11 @@ import { makeMsi } from "./package/windows/msi.ts";
 const ROOT = join(import.meta.dirname, "..");
 const FOLDER = join(ROOT, "dist/packages");
 
-const SIGNERS = { macos: process.env["KEYBOUND_SIGN_MACOS"], windows: process.env["KEYBOUND_SIGN_WINDOWS"] };
+const SIGNERS = {
+  macos: process.env["KEYBOUND_SIGN_MACOS"],
+  windows: process.env["KEYBOUND_SIGN_WINDOWS"],
+  rpm: process.env["KEYBOUND_SIGN_RPM"],
+};
 
 type Settings = { readonly version: string; readonly epochS: number; readonly folder: string };
 type Maker = (settings: Settings) => Promise<readonly string[]>;
@@ -29,7 +33,7 @@ const PARTS: Readonly<Record<string, Maker>> = {
   linux: async (settings) => {
     const made: string[] = [];
     for (const processor of ["x64", "arm64"] as const satisfies readonly (keyof typeof LINUX)[])
-      made.push(...(await makeLinuxPackages({ ...settings, processor })));
+      made.push(...(await makeLinuxPackages({ ...settings, ...signedBy(SIGNERS.rpm), processor })));
     return made;
   },
   macos: async (settings) => {

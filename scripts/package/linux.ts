@@ -22,6 +22,8 @@ export type LinuxOptions = {
   readonly epochS: number;
   /** Where they go. */
   readonly folder: string;
+  /** Puts a signature into an .rpm, in its place; without it none is signed. Nothing looks for one in a .deb: apt's repositories sign their lists. */
+  readonly sign?: (file: string) => void;
 };
 
 /** The paths of what was made. */
@@ -30,6 +32,7 @@ export async function makeLinuxPackages({
   version,
   epochS,
   folder,
+  sign,
 }: LinuxOptions): Promise<readonly string[]> {
   needTools({ "dpkg-deb": "dpkg", rpmbuild: "rpm" });
   const { runtime, deb, rpm } = LINUX[processor];
@@ -42,6 +45,7 @@ export async function makeLinuxPackages({
     makeDeb(payload, debFile, { version, architecture: deb, epochS });
     const rpmFile = join(folder, `keybound-agent-${version}-1.${rpm}.rpm`);
     makeRpm(payload, rpmFile, { version, architecture: rpm, epochS });
+    sign?.(rpmFile);
     return [debFile, rpmFile].flatMap((file) => [
       file,
       writeSbom(file, { name: "keybound-agent", version, epochS }, payload.contains),
