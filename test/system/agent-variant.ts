@@ -9,11 +9,13 @@ const ENTRIES = { "keybound-agent": "agent/main.ts", "keybound-agent-inventory":
 /** What is replaced in which file. Each text must be there. */
 export type Changes = Readonly<Record<string, readonly (readonly [from: string, to: string])[]>>;
 
-const NUMBER: Changes = { "version.ts": [["[0, 1, 0]", "[0, 2, 0]"]] };
+const NUMBER: Changes = { "agent/version.ts": [["[0, 1, 0]", "[0, 2, 0]"]] };
 const MORE_TABLES: Changes = {
-  "schema.ts": [["];\nexport const SCHEMA_VERSION", ', "CREATE TABLE newer (x);"];\nexport const SCHEMA_VERSION']],
+  "agent/state/schema.ts": [
+    ["];\nexport const SCHEMA_VERSION", ', "CREATE TABLE newer (x);"];\nexport const SCHEMA_VERSION'],
+  ],
 };
-const main = (from: string, to: string): Changes => ({ "main.ts": [[from, to]] });
+const main = (from: string, to: string): Changes => ({ "agent/main.ts": [[from, to]] });
 
 /** Each is version 0.2.0. */
 export const VARIANTS = {
@@ -21,14 +23,16 @@ export const VARIANTS = {
   "good, with more tables": MORE_TABLES,
   "exits at once": main("main().catch(fail);", "process.exit(3);"),
   "spins for ever": main("main().catch(fail);", "for (;;);"),
-  "cannot open the state": { "state.ts": [["PRAGMA journal_mode = WAL;", "PRAGMA journal_mode = WAL; SELECT x;"]] },
+  "cannot open the state": {
+    "agent/state/state.ts": [["PRAGMA journal_mode = WAL;", "PRAGMA journal_mode = WAL; SELECT x;"]],
+  },
   "never connects": {
-    "relay-connection.ts": [["/keybound/v1", "/nowhere"]],
-    "limits.ts": [["TRIAL_CONNECT_MS = 5 * 60_000", "TRIAL_CONNECT_MS = 1_000"]],
+    "agent/connection/relay-connection.ts": [["/keybound/v1", "/nowhere"]],
+    "agent/limits.ts": [["TRIAL_CONNECT_MS = 5 * 60_000", "TRIAL_CONNECT_MS = 1_000"]],
   },
   "crashes after it has changed the tables": {
     ...MORE_TABLES,
-    "prove.ts": [["await proveItself(held", "process.kill(process.pid, 9); await proveItself(held"]],
+    "agent/update/prove.ts": [["await proveItself(held", "process.kill(process.pid, 9); await proveItself(held"]],
   },
   "never serves": main("await countedStart(", "process.kill(process.pid, 9); await countedStart("),
   "ends before it serves, with more tables": {
@@ -55,14 +59,23 @@ export async function bundleVariant(variant: Changes, folder: string): Promise<v
     });
 }
 
+/** Fails a build of the agent that did not come by a file that was to be changed. */
 export function changesPlugin(changes: Changes): Plugin {
   return {
     name: "changes",
     setup: (building) => {
-      building.onLoad({ filter: /[/\\]agent[/\\][\w-]+\.ts$/ }, ({ path }) => ({
-        loader: "ts",
-        contents: changed(readFileSync(path, "utf8"), changes[path.replace(/^.*[/\\]/, "")] ?? []),
-      }));
+      const missed = new Set(Object.keys(changes));
+      for (const [file, its] of Object.entries(changes))
+        building.onLoad({ filter: new RegExp(`^${join(ROOT, file).replaceAll(".", "\\.")}$`) }, ({ path }) => {
+          missed.delete(file);
+          return { loader: "ts", contents: changed(readFileSync(path, "utf8"), its) };
+        });
+      building.onEnd((result) => {
+        const { entryPoints } = building.initialOptions;
+        const isAgent = JSON.stringify(entryPoints).includes("agent/main.ts");
+        if (isAgent && result.errors.length === 0 && missed.size > 0)
+          throw new Error(`internal error: no ${[...missed].join(", ")} to change`);
+      });
     },
   };
 }
