@@ -2,11 +2,10 @@
 // by it: the daemon would carry the others' modules in memory for as long as it runs.
 import { randomBytes } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
-import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Logger } from "pino";
 import { Refusal } from "../protocol/refusal.ts";
-import { besideProgram } from "./beside-program.ts";
+import { askingProgram, besideProgram } from "./beside-program.ts";
 import { AgentFault } from "./fault.ts";
 import { HELP } from "./help.ts";
 import { closeWayBack, leaveNoWayBack, openToServe } from "./state/held-state.ts";
@@ -220,11 +219,6 @@ async function doctor(paths: Paths, { json, bundle }: { json: boolean; bundle?: 
   const { text, isWell } = await doctorCommand({ ...options, json, bundle });
   print(text);
   if (!isWell) process.exitCode = 1;
-}
-
-/** The program beside this one that asks the system for its facts, as source or as a bundle. */
-function askingProgram(own: string): string {
-  return own.endsWith(".cjs") ? own.replace(/\.cjs$/, "-inventory.cjs") : join(dirname(own), "inventory-main.ts");
 }
 
 function runEnvironment({ jobs, files, placed, fetched }: Paths): Omit<RunEnvironment, "containment" | "self"> {

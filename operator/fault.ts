@@ -306,7 +306,7 @@ export const FAULTS = {
     says: "the release's SHA256SUMS is missing, is not as sha256sum writes it, or lacks an installer",
     hint: "fetch the whole release again, with its SHA256SUMS",
   },
-  "release-unsigned": {
+  "release-signature": {
     says: "nobody signed for the release, and this build takes signed ones only",
     hint: "fetch the whole release again, with its release.json; a release of your own is signed by npm run sign-release",
   },

@@ -74,14 +74,14 @@ type Found = { readonly folder: string; readonly names: readonly string[]; reado
 
 /**
  * The one place where a release's own signature (`release.json`) is checked: the hashes of SHA256SUMS are the ones that were signed. A build without
- * a release key can only say that nobody checked. One that has keys takes nothing else: throws `release-unsigned`, or `release-*` for one that
+ * a release key can only say that nobody checked. One that has keys takes nothing else: throws `release-signature`, or `release-*` for one that
  * does not verify.
  */
 function standingOf({ folder, names, installers }: Found, keys: ReleaseKeys): ReleaseStanding {
   const isThere = names.includes("release.json");
   if (keys.size === 0)
     return unsigned(isThere ? "this build has no release key to check its release.json by" : "it has no release.json");
-  if (!isThere) throw new Fault("release-unsigned", `${folder} has no release.json`);
+  if (!isThere) throw new Fault("release-signature", `${folder} has no release.json`);
   const { files } = openRelease(folder, keys).release;
   for (const { name, sha256 } of installers) {
     const signed = files.find((file) => file.name === name);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { writePublicStatus } from "../../agent/binding/public-status.ts";
 import { runDaemon } from "../../agent/daemon.ts";
+import { askingProgram } from "../../agent/beside-program.ts";
 import { takeInventory } from "../../agent/inventory/inventory.ts";
 import { pathsIn } from "../../agent/paths.ts";
 import { readJournal } from "../../agent/state/journal.ts";
@@ -16,7 +17,7 @@ import { daemonOptions } from "./daemon-on.ts";
 import { AGENT, MACHINE } from "./machine.ts";
 import { canMount, smallDisk } from "./small-disk.ts";
 
-const ASKING = join(import.meta.dirname, "..", "..", "agent", "inventory-main.ts");
+const ASKING = askingProgram(join(import.meta.dirname, "../../agent/main.ts"));
 
 it("stops and says so where its identity was made on another machine", async () => {
   const path = join(folder(), "state");

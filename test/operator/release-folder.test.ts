@@ -39,7 +39,7 @@ test("a release that a pinned key signed for is taken as signed", () => {
 });
 
 test("one whose signature is gone is refused, and not taken as one that never had any", () => {
-  expect(() => standing(folder())).toThrow("release-unsigned");
+  expect(() => standing(folder())).toThrow("release-signature");
 });
 
 test("one whose installer and SHA256SUMS were both exchanged after the signature is refused", () => {
